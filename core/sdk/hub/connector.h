@@ -1,0 +1,320 @@
+/*
+ * hub/connector.h — how to write a connector for hubd. ABI 1.
+ *
+ * SPDX-License-Identifier: 0BSD
+ *
+ * A connector is a shared object that offers operations ("image.transform") to hubd. hubd never
+ * loads it itself: a separate, confined process, the runner, does. A connector includes this header
+ * and nothing else of hubd, links nothing of hubd, and exports one function:
+ *
+ *     #include <hub/connector.h>
+ *
+ *     static void greet(hub_instance *instance, hub_job *job)
+ *     {
+ *         const hub_host *host = (const hub_host *)instance;   // what create() below returned
+ *         host->succeed(job, HUB_STR("{\"greeting\":\"hello\"}"));
+ *     }
+ *
+ *     static hub_instance *create(const hub_host *host)
+ *     {
+ *         return (hub_instance *)host;
+ *     }
+ *
+ *     static const hub_operation GREET = {
+ *         .size = sizeof(hub_operation),
+ *         .name = HUB_STR_INIT("greet"),
+ *         .summary = HUB_STR_INIT("Says hello."),
+ *         .input_schema = HUB_STR_INIT("{\"type\":\"object\",\"additionalProperties\":false}"),
+ *         .retry_safety = HUB_RETRY_SAFE,
+ *         .start = greet,
+ *     };
+ *     static const hub_operation *const OPERATIONS[] = {&GREET};
+ *     static const hub_connector CONNECTOR = {
+ *         .size = sizeof(hub_connector),
+ *         .abi = HUB_ABI,
+ *         .name = HUB_STR_INIT("hello"),
+ *         .version = HUB_STR_INIT("1.0.0"),
+ *         .licence = HUB_STR_INIT("0BSD"),
+ *         .mode = HUB_MODE_BLOCKING,
+ *         .operation_count = 1,
+ *         .operations = OPERATIONS,
+ *         .create = create,
+ *     };
+ *
+ *     HUB_EXPORT const hub_connector *hub_connector_entry(uint32_t host_abi)
+ *     {
+ *         return HUB_ABI_MAJOR(host_abi) == HUB_ABI_MAJOR(HUB_ABI) ? &CONNECTOR : 0;
+ *     }
+ *
+ *     cc -std=c99 -shared -fPIC -o hello.so hello.c        →  type "hello.greet"
+ *
+ * THE LIFE OF A CONNECTOR
+ *   dlopen → hub_connector_entry() → the descriptor is read → create() → start() … start() →
+ *   destroy() → the process ends. The library is never unloaded. The descriptor must be pure data:
+ *   it is read before create() is called, and sometimes create() never is.
+ *
+ * THREADS. Every function says who may call it, and from where:
+ *   [main]   the runner's main thread, which runs its event loop. Never block it.
+ *   [work]   the thread that carries one attempt of a HUB_MODE_BLOCKING connector. May block.
+ *   [any]    any thread, including the connector's own.
+ * The host calls the connector on [main] or [work] only, as tagged below.
+ *
+ * OWNERSHIP. What the host passes in (a job and all that it points to) belongs to the host and
+ * lives until that job is completed. What the connector passes to the host is copied before the
+ * call returns. Nothing is ever freed across the line. The descriptor and all that it points to
+ * live as long as the process.
+ *
+ * COMPLETION. Each started job is completed exactly once, by one of succeed(), fail(), retry() or
+ * unknown(), on any thread, before or after start() has returned. After that call the job and its
+ * files are gone: do not touch them again. A HUB_MODE_BLOCKING start() that returns without having
+ * completed its job has broken the contract, and the attempt fails. A second completion ends the
+ * process.
+ *
+ * GROWTH. Every struct begins with its size in bytes as its maker knew it. Fields are only ever
+ * appended, never changed or reordered; before reading a field that ABI 1.0 did not have, check it
+ * with HUB_HAS(). Reserved fields are zero. What does not fit is an extension, see
+ * hub_host.extension.
+ */
+#ifndef HUB_CONNECTOR_H
+#define HUB_CONNECTOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Major and minor version. Another major is another ABI; a higher minor only appends. */
+#define HUB_ABI              0x00010000u
+#define HUB_ABI_MAJOR(abi)   ((abi) >> 16)
+#define HUB_ABI_MINOR(abi)   ((abi)&0xffffu)
+
+#if defined(__GNUC__)
+#define HUB_EXPORT __attribute__((visibility("default")))
+#else
+#define HUB_EXPORT
+#endif
+
+/* Does the struct that `ptr` points to have `member`? True if its maker was new enough. */
+#define HUB_HAS(ptr, type, member)                                                                 \
+    ((ptr)->size >= offsetof(type, member) + sizeof((ptr)->member))
+
+/* UTF-8 text or bytes, not NUL-terminated; {NULL, 0} is "none". */
+typedef struct hub_str {
+    const char *ptr;
+    uint64_t len;
+} hub_str;
+
+#define HUB_STR_INIT(literal) {"" literal, sizeof(literal) - 1} /* in a static initialiser */
+#ifndef __cplusplus
+#define HUB_STR(literal) ((hub_str)HUB_STR_INIT(literal)) /* as an argument */
+#endif
+
+/* What create() returns: the connector's own state, which the host only passes back. */
+typedef struct hub_instance hub_instance;
+
+/* How a call of the host went. */
+enum {
+    HUB_CALL_OK = 0,
+    HUB_CALL_INVALID = -1, /* an argument is out of range, or not UTF-8, or not JSON */
+    HUB_CALL_LIMIT = -2,   /* more than the host gives one job */
+    HUB_CALL_AGAIN = -3,   /* nothing free at the moment ([main] only; [work] waits instead) */
+    HUB_CALL_CLOSED = -4,  /* the job was completed, or the host is going down */
+    HUB_CALL_NOMEM = -5
+};
+
+/* --- A job -------------------------------------------------------------------------------------*/
+
+/* An input file. The descriptor is open for reading at offset 0, may be read, pread or mapped, and
+ * is closed by the host. */
+typedef struct hub_file {
+    uint32_t size;
+    int32_t fd;
+    uint64_t bytes;     /* the file's size */
+    hub_str pointer;    /* JSON Pointer (RFC 6901) of the place in the input that names it: "/image" */
+    hub_str name;       /* file name as uploaded, without a path; may be none */
+    hub_str media_type; /* as claimed by whoever uploaded it: look at the bytes before trusting it */
+    hub_str artifact;   /* its id */
+} hub_file;
+
+/* One attempt of one job. */
+typedef struct hub_job {
+    uint32_t size;
+    uint32_t attempt;        /* 1 for the first */
+    hub_str id;              /* the job's id, the same in every attempt */
+    hub_str operation;       /* without the connector's name: "transform" */
+    hub_str input;           /* JSON, valid against the operation's input_schema */
+    hub_str account;         /* JSON of the account that the job names, with its secrets; or none */
+    hub_str idempotency_key; /* the same in every attempt; at most 64 ASCII characters */
+    hub_str traceparent;     /* W3C trace context to send on; or none */
+    int64_t deadline_ms;     /* on hub_host.now_ms()'s clock; then the process is killed */
+    uint32_t file_count;
+    uint32_t max_attempts;
+    const hub_file *const *files; /* in no particular order: find one by its pointer */
+    void *user;                   /* for the connector; NULL at the start */
+} hub_job;
+
+/* --- The host ----------------------------------------------------------------------------------*/
+
+enum { HUB_LOG_DEBUG = 0, HUB_LOG_INFO = 1, HUB_LOG_WARN = 2, HUB_LOG_ERROR = 3 };
+
+/* What the runner offers. Given to create(), valid until the process ends. */
+typedef struct hub_host {
+    uint32_t size;
+    uint32_t abi; /* HUB_ABI of the host's header */
+
+    /* The job is done. `result` is a JSON value, valid against the operation's result_schema, of at
+     * most 256 KiB; what is larger belongs in an artifact. [any] */
+    void (*succeed)(hub_job *job, hub_str result);
+
+    /* The job can't succeed, and trying again would not help. `code` is a short name in snake_case
+     * (a–z, 0–9, _; at most 64) that users may test for: "invalid_input", "too_large",
+     * "unsupported_format", …; `message` is a sentence for people, without secrets; `details` is
+     * a JSON object or none. [any] */
+    void (*fail)(hub_job *job, hub_str code, hub_str message, hub_str details);
+
+    /* This attempt did not work out, another may. `delay_ms` is how long to wait at least (what the
+     * provider said in Retry-After); 0 leaves it to hubd's back-off. [any] */
+    void (*retry)(hub_job *job, hub_str code, hub_str message, uint64_t delay_ms);
+
+    /* Something may or may not have happened (the answer to a charge was lost) and trying again is
+     * not safe. Ends the job as `unknown`. [any] */
+    void (*unknown)(hub_job *job, hub_str code, hub_str message);
+
+    /* How far the job is, in thousandths, and what it is doing (at most 256 bytes; may be none).
+     * Call it as often as you like: the host sends on what is worth it. [any] */
+    void (*progress)(hub_job *job, uint32_t permille, hub_str message);
+
+    /* A line for hubd's log, tagged with connector and job. `job` may be NULL. At most 1 KiB is
+     * kept. Never log secrets or payloads. [any] */
+    void (*log)(hub_job *job, uint32_t level, hub_str message);
+
+    /* 1 once the job was cancelled or its deadline has passed: stop and complete with anything. A
+     * long computation asks now and then. Cheap. [any] */
+    int32_t (*cancelled)(const hub_job *job);
+
+    /* Makes an output file: `*fd` is open for reading and writing, empty, and becomes the artifact
+     * `name` (a plain file name, unique within the job) when, and only when, the job succeeds. The
+     * host owns and closes the descriptor; write it before completing. HUB_CALL_OK, _INVALID,
+     * _LIMIT (default 64 a job), _AGAIN, _CLOSED. [any]; on [main] it never blocks. */
+    int32_t (*artifact)(hub_job *job, hub_str name, hub_str media_type, int32_t *fd);
+
+    /* The input file at this JSON Pointer, or NULL. [any] */
+    const hub_file *(*file)(const hub_job *job, hub_str pointer);
+
+    /* Monotonic milliseconds; and wall-clock milliseconds since 1970 in UTC. [any] */
+    int64_t (*now_ms)(void);
+    int64_t (*wall_ms)(void);
+
+    /* Cryptographically strong random bytes. [any] */
+    void (*random)(void *bytes, uint64_t len);
+
+    /* More services, by name: see below. NULL if this host has none of that name. [any] */
+    const void *(*extension)(const char *name);
+} hub_host;
+
+/* Timers on the runner's event loop: host->extension(HUB_EXT_TIMER). */
+#define HUB_EXT_TIMER "hub.timer/1"
+
+typedef struct hub_timer hub_timer;
+typedef struct hub_timer_api {
+    uint32_t size;
+    uint32_t reserved;
+    /* Calls `fire(context)` once, on [main], in `delay_ms`. NULL if out of memory. The timer frees
+     * itself after it has fired. [main] */
+    hub_timer *(*start)(uint64_t delay_ms, void (*fire)(void *context), void *context);
+    /* `fire` will not be called any more; frees the timer. NULL does nothing. [main] */
+    void (*stop)(hub_timer *timer);
+} hub_timer_api;
+
+/* A pool of threads for what blocks or computes: host->extension(HUB_EXT_POOL). */
+#define HUB_EXT_POOL "hub.pool/1"
+
+typedef struct hub_pool_api {
+    uint32_t size;
+    uint32_t threads; /* how many work at once */
+    /* Calls `work(context)` on a thread of the pool, then `done(context)` on [main]; `done` may be
+     * NULL. HUB_CALL_OK, _NOMEM or _CLOSED, and then neither is called. [main] */
+    int32_t (*run)(void (*work)(void *context), void (*done)(void *context), void *context);
+} hub_pool_api;
+
+/* --- The descriptor ----------------------------------------------------------------------------*/
+
+/* May an attempt be repeated when it is not known how the last one ended? */
+enum {
+    HUB_RETRY_SAFE = 0,     /* yes: it only computes, or doing it twice does no harm */
+    HUB_RETRY_WITH_KEY = 1, /* yes, with the same idempotency_key and the same request */
+    HUB_RETRY_NEVER = 2     /* no: such a job ends as `unknown` */
+};
+
+/* How jobs are started. */
+enum {
+    /* start() returns at once and the job goes on by callbacks; one process holds many. */
+    HUB_MODE_ASYNC = 0,
+    /* start() works until the job is completed; hubd runs as many processes as configured. */
+    HUB_MODE_BLOCKING = 1
+};
+
+typedef struct hub_operation {
+    uint32_t size;
+    uint32_t retry_safety;
+    hub_str name;          /* a–z, 0–9, _; at most 64; the job type is CONNECTOR.NAME */
+    hub_str summary;       /* one sentence */
+    hub_str input_schema;  /* JSON Schema 2020-12; hubd validates before the job is accepted.
+                            * {"$ref": "hub:file"} marks a place that takes a file. */
+    hub_str result_schema; /* of what succeed() gets; none: anything */
+    hub_str example;       /* a valid input, shown to people and used by the conformance check */
+    uint32_t timeout_ms;   /* default of one attempt; 0: hubd's default */
+    uint32_t max_attempts; /* default of a job; 0: hubd's default */
+
+    /* Begins an attempt. The job must be completed exactly once.
+     * [main] and must not block if the mode is ASYNC, [work] if it is BLOCKING. */
+    void (*start)(hub_instance *instance, hub_job *job);
+} hub_operation;
+
+typedef struct hub_connector {
+    uint32_t size;
+    uint32_t abi;    /* HUB_ABI of the header it was compiled with */
+    hub_str name;    /* a–z, 0–9, _, starting with a letter; at most 64 */
+    hub_str version; /* semantic version */
+    hub_str licence; /* SPDX expression */
+    hub_str summary; /* one sentence */
+    uint32_t mode;
+    uint32_t max_in_flight; /* ASYNC: attempts that one process may hold; 0: hubd's default */
+    hub_str account_schema; /* JSON Schema of an account; secret members carry "writeOnly": true;
+                             * none: the connector takes no account */
+
+    /* Permissions asked for. hubd's operator grants them or not. No hosts: no network at all. */
+    const hub_str *hosts; /* "api.example.com", "*.example.com", with ":PORT" if not 443; "*" */
+    const hub_str *paths; /* files and folders to read, absolute: "/usr/share/fonts" */
+    uint32_t host_count;
+    uint32_t path_count;
+
+    uint32_t operation_count;
+    uint32_t reserved;
+    const hub_operation *const *operations;
+
+    /* Called once, before the first start(). Returns the connector's state, or NULL if it cannot
+     * work, after having said why with host->log(). [main] */
+    hub_instance *(*create)(const hub_host *host);
+
+    /* Called once at the end, when no job is left. May be NULL. [main] */
+    void (*destroy)(hub_instance *instance);
+
+    /* Advice: nobody waits for this job any more; complete it soon, with anything. May be NULL:
+     * then host->cancelled() is the only sign. [main], possibly while start() runs on [work]. */
+    void (*cancel)(hub_instance *instance, hub_job *job);
+} hub_connector;
+
+/* The one exported function. `host_abi` is the host's HUB_ABI. Returns a descriptor that lives as
+ * long as the process, or NULL if it cannot work with such a host. Runs before anything else of
+ * the connector and does nothing but return. [main] */
+typedef const hub_connector *hub_connector_entry_fn(uint32_t host_abi);
+HUB_EXPORT const hub_connector *hub_connector_entry(uint32_t host_abi);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HUB_CONNECTOR_H */
