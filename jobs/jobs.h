@@ -1,0 +1,190 @@
+/*
+ * jobs.h — the queue: which job runs next, what becomes of it, and when to look again.
+ *
+ * The engine keeps every unfinished job in memory (a compact record: no input, no result), the store
+ * keeps everything. It sees no loop, no HTTP and no wire: time comes in through hooks.now(), work
+ * goes out through hooks.start(), and jobs_tick() says when it wants to be called again.
+ *
+ *     jobs_new(store, &hooks, context, log, &jobs, &err);
+ *     jobs_load(jobs, on_loaded, context);              // the ready queue, rebuilt from the store
+ *     …
+ *     jobs_submit(jobs, op, on_submitted, context);     // durable, then in the queue
+ *     …hooks.start() is called for an attempt; its end comes back with jobs_finished()…
+ *     next = jobs_tick(jobs);                           // at least at the time it returned last
+ *
+ * ONE MOVER. job_move() in move.c is the only function that writes a job's state, in memory and, by a
+ * STORE_JOB_MOVE with a fence, in the store; it checks job_may_move().
+ *
+ * ORDER. Ready jobs wait in lanes, one for each (queue, connector): within a lane by priority, then
+ * by run_at, then by id. Of the lanes of a connector with room, whose queue is not paused, below
+ * its concurrency and within its rate, the one with the best head goes first. A queue whose connector
+ * is full does not hold up others.
+ *
+ * DURABILITY. A job counts when its insert was committed. For JOB_SAFE operations the attempt starts
+ * at once and its start is written with its outcome, or after START_WRITE_AFTER_MS if it lasts longer; for
+ * the others hooks.start() is called only after the start was committed. An attempt that was
+ * running when hubd stopped is closed as `released` at load: a safe job is queued again, one with a
+ * key too (its next attempt sends the same key), a `never` job becomes `unknown`.
+ *
+ * RETRIES. Exponential back-off with full jitter (AWS "Exponential Backoff And Jitter"): a random time in
+ * [0, min(cap, base × 2^(charged-1))], base 1 s, cap 1 h, but at least what the connector asked for.
+ *
+ * Thread: [loop].
+ */
+#ifndef HUB_JOBS_JOBS_H
+#define HUB_JOBS_JOBS_H
+
+#include "base/log.h"
+#include "jobs/store.h"
+
+struct jobs;
+
+/* An attempt to be started. Views live during the call. */
+struct jobs_attempt {
+    uint64_t token; /* names the attempt in jobs_finished(); never used twice in a process */
+    struct id id;
+    uint32_t number;
+    uint32_t max_attempts;
+    struct str type;      /* "image.transform" */
+    struct str connector; /* "image" */
+    struct str operation; /* "transform" */
+    struct str input;
+    struct str account;
+    struct str traceparent;
+    uint32_t timeout_ms;
+};
+
+/* How an attempt ended, as the dispatcher reports it. Views live during the call. */
+struct jobs_outcome {
+    enum attempt_outcome outcome;
+    struct str result;        /* SUCCEEDED: JSON or empty */
+    struct str code;          /* otherwise: of hub_err or the connector's own */
+    struct str message;
+    struct str details;       /* JSON object or empty */
+    uint64_t delay_ms;        /* RETRY: at least so long; 0: none asked for */
+    struct str cause;
+    int cause_number;
+    int pid;
+    struct str connector_version;
+    const struct artifact_record *artifacts; /* SUCCEEDED; ids are given by the engine */
+    const struct blob_pending *blobs;        /* as many; published or discarded by the engine */
+    unsigned artifact_count;
+};
+
+/* What happened to a job, after it was committed (progress: not stored at all). */
+struct jobs_event {
+    uint64_t seq; /* 0: progress */
+    struct id id;
+    struct str type;
+    struct str queue;
+    enum job_state state;
+    uint32_t attempt;
+    int64_t at;
+    bool is_progress;
+    uint32_t permille;
+    struct str message;
+};
+
+struct jobs_hooks {
+    int64_t (*now)(void *context); /* wall clock, ms */
+    /* Starts an attempt, later ended by exactly one jobs_finished(). 0; HUB_ERR_AGAIN: no room, come
+     * back at jobs_capacity(); any other error ends the attempt as failed with it. */
+    int (*start)(void *context, const struct jobs_attempt *attempt);
+    /* Room for attempts of this connector, so that the engine does not try in vain. */
+    unsigned (*room)(void *context, struct str connector);
+    /* Please stop it; jobs_finished() comes as always. */
+    void (*cancel)(void *context, uint64_t token);
+    void (*event)(void *context, const struct jobs_event *event);
+    /* The time that jobs_tick() returned last is out of date: call it again soon. */
+    void (*wake)(void *context);
+};
+
+struct jobs_config {
+    unsigned start_write_after_ms;   /* 0: 100 */
+    unsigned retry_base_ms;          /* 0: 1,000 */
+    unsigned retry_cap_ms;           /* 0: 3,600,000 */
+    unsigned purge_interval_ms;      /* 0: 10,000 */
+    size_t input_cache_bytes;        /* inputs kept in memory until they run; 0: 16 MiB */
+    unsigned jobs_max;               /* unfinished jobs; 0: 10,000,000. Beyond it: HUB_ERR_UNAVAILABLE */
+};
+
+HUB_MUST_CHECK int jobs_new(struct store *store, const struct jobs_config *config,
+                            const struct jobs_hooks *hooks, void *context, struct log *log,
+                            struct jobs **ret_self, struct hub_error *error);
+/* No attempt is started any more; what runs goes on. For a graceful end. */
+void jobs_drain(struct jobs *self);
+/* How many attempts are in flight, and how many store operations of the engine's. */
+unsigned jobs_in_flight(const struct jobs *self);
+/* Every operation submitted to the store must have completed. NULL does nothing. */
+void jobs_free(struct jobs *self);
+
+typedef void jobs_done_fn(void *context, int err);
+/* Reads queues and unfinished jobs from the store and closes the attempts of an earlier life. */
+void jobs_load(struct jobs *self, jobs_done_fn *done, void *context);
+
+/* Dispatches what is due and expires what is late. Returns when it wants to be called next (wall
+ * ms), INT64_MAX for "only when something happens". */
+int64_t jobs_tick(struct jobs *self);
+
+/* --- Jobs --------------------------------------------------------------------------------------*/
+
+/* Submits a STORE_JOB_INSERT that the caller has filled but for `job.id`, `created_at` and `state`, and
+ * with `done` unset: the engine takes it over. `done(context, op)` is called after the commit with
+ * op->err and the fields of struct store_job_insert, and must not free it. When it returned 0 the job
+ * is queued and may already run. Errors on top of the store's: HUB_ERR_STORAGE_FULL,
+ * HUB_ERR_UNAVAILABLE (too many jobs). */
+typedef void jobs_submitted_fn(void *context, struct store_op *op);
+void jobs_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn *done, void *context);
+
+/* Cancels: a waiting job ends at once, a running one when its attempt has ended. `done` comes when
+ * the job is terminal: 0, HUB_ERR_NOT_FOUND, or HUB_ERR_CONFLICT if it was finished already (or
+ * finished meanwhile in another way). */
+void jobs_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+
+/* A failed or unknown job, by hand, into the queue again. HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT. */
+void jobs_retry(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+
+/* Deletes a finished job. HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT. */
+void jobs_delete(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+
+/* What memory knows better than the store about a job that is not finished. False if the job is
+ * finished or unknown. */
+struct jobs_live {
+    enum job_state state;
+    uint32_t attempt;
+    int64_t started_at;
+    uint32_t permille;
+    struct str message; /* until the next call of the engine */
+    bool cancelling;
+};
+bool jobs_live(const struct jobs *self, const struct id *id, struct jobs_live *ret_live);
+
+/* --- Attempts, from the dispatcher -------------------------------------------------------------*/
+
+/* A token that is unknown (an old one) changes nothing; its blobs are discarded. */
+void jobs_finished(struct jobs *self, uint64_t token, const struct jobs_outcome *outcome);
+void jobs_progress(struct jobs *self, uint64_t token, uint32_t permille, struct str message);
+void jobs_capacity(struct jobs *self, struct str connector);
+
+/* --- Queues ------------------------------------------------------------------------------------*/
+
+struct jobs_queue_info {
+    struct store_queue settings;
+    uint64_t queued, scheduled, blocked, running;
+};
+void jobs_each_queue(const struct jobs *self,
+                     void (*visit)(void *context, const struct jobs_queue_info *queue),
+                     void *context);
+bool jobs_find_queue(const struct jobs *self, struct str name, struct jobs_queue_info *ret_queue);
+/* Changes a queue's settings, durably; an unknown name makes a queue. */
+void jobs_set_queue(struct jobs *self, const struct store_queue *queue, jobs_done_fn *done,
+                    void *context);
+
+struct jobs_stats {
+    uint64_t submitted, started, succeeded, failed, cancelled, unknown, retried, released, crashed;
+    uint64_t stale_results; /* refused by the fence */
+    uint64_t unfinished;
+};
+const struct jobs_stats *jobs_stats(const struct jobs *self);
+
+#endif

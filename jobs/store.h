@@ -1,0 +1,343 @@
+/*
+ * store.h — stable storage: the contract that every store keeps, and the thread that drives it.
+ *
+ * A store does batches. The loop pushes operations; the store thread drains its mailbox into one
+ * transaction, commits it to stable storage, and only then posts the completions back (group
+ * commit). Reads go to a second thread with its own connection, so that a long list does not delay
+ * a commit; a read pushed after a write completed sees that write.
+ *
+ *     store_sqlite_new(&options, &backend, &err);
+ *     store_new(backend, wake, context, log, &store, &err);   // starts the threads
+ *     …
+ *     struct store_op *op = store_op_new(STORE_JOB_INSERT);   // fill op->job_insert from op->arena
+ *     op->done = on_inserted; op->context = …;
+ *     store_submit(store, op);                                // ownership moves
+ *     …
+ *     store_dispatch(store);       // [loop], when woken: calls op->done for each, then frees it
+ *
+ * CONTRACT of a batch (tests/store runs it against every store):
+ *   - all operations of a batch become durable together, or none does;
+ *   - an operation that fails for a reason of its own (a conflict, an unknown id) leaves no trace
+ *     and does not disturb the others;
+ *   - when the commit itself fails every operation of the batch gets that error
+ *     (HUB_ERR_STORAGE_FULL, HUB_ERR_IO), nothing of it is visible, and the store goes on;
+ *   - a change of a job's state is conditional on the state and the attempt number that the caller
+ *     believes it has (the fence): if they differ the operation fails with HUB_ERR_CONFLICT;
+ *   - each change of state appends one event in the same transaction;
+ *   - completions come in the order of submission among writes.
+ *
+ * Threads: [loop] submits and dispatches; a backend's functions run on [store] (writes) and
+ * [reader] (reads).
+ */
+#ifndef HUB_JOBS_STORE_H
+#define HUB_JOBS_STORE_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "jobs/blob.h"
+#include "jobs/job.h"
+
+/* X(NAME, member, is a write) */
+#define STORE_OP_MAP(X)                                                                            \
+    X(JOB_INSERT, job_insert, true)                                                                \
+    X(JOB_START, job_start, true)                                                                  \
+    X(JOB_MOVE, job_move, true)                                                                    \
+    X(JOB_DELETE, job_delete, true)                                                                \
+    X(ARTIFACT_INSERT, artifact_insert, true)                                                      \
+    X(ARTIFACT_DELETE, artifact_delete, true)                                                      \
+    X(QUEUE_PUT, queue_put, true)                                                                  \
+    X(KEY_PUT, key_put, true)                                                                      \
+    X(KEY_DELETE, key_delete, true)                                                                \
+    X(PURGE, purge, true)                                                                          \
+    X(JOB_GET, job_get, false)                                                                     \
+    X(JOB_LIST, job_list, false)                                                                   \
+    X(JOB_COUNTS, job_counts, false)                                                               \
+    X(ARTIFACT_GET, artifact_get, false)                                                           \
+    X(EVENT_LIST, event_list, false)                                                               \
+    X(ACTIVE_LIST, active_list, false)                                                             \
+    X(QUEUE_LIST, queue_list, false)                                                               \
+    X(KEY_LIST, key_list, false)
+
+enum store_op_kind {
+#define X(name, member, write) STORE_##name,
+    STORE_OP_MAP(X)
+#undef X
+        STORE_OP_COUNT
+};
+
+/* The answer that an Idempotency-Key stands for. `scope` and `request` are SHA-256 of what must be
+ * the same: (API key, method, path, Idempotency-Key) and the body. */
+struct store_idempotency {
+    bool given;
+    struct sha256_digest scope;
+    struct sha256_digest request;
+    int64_t expires_at;
+};
+
+/* A new job, queued, scheduled or blocked. Results: 0; HUB_ERR_CONFLICT when the idempotency scope
+ * is known (then `ret_existing` is its job, or zero if that job is gone) and the request is the
+ * same; HUB_ERR_IDEMPOTENCY_MISMATCH when it is another request; HUB_ERR_UNKNOWN_ARTIFACT (a file
+ * is not there); HUB_ERR_NOT_FOUND (a job of `after` is not there). `job.state` is settled here
+ * when `after` is given: blocked if one of them is not finished. */
+struct store_job_insert {
+    struct job_record job;
+    struct store_idempotency idempotency;
+    struct id ret_existing;
+    enum job_state ret_state;
+    struct id ret_unknown; /* the artifact or job that is not there */
+};
+
+/* Attempt `number` begins: queued → running, and its attempt row is made. */
+struct store_job_start {
+    struct id id;
+    uint32_t fence; /* the attempt number before: number - 1 */
+    uint32_t number;
+    int64_t at;
+};
+
+/* A state change, usually with an attempt that ends. The fence is (`from`, `fence`); a job whose
+ * start was not written yet (safe operations) is still `queued` with attempt number - 1 in the
+ * store and is moved from there: `from_unstarted`. */
+struct store_job_move {
+    struct id id;
+    enum job_state from;
+    uint32_t fence;
+    bool from_unstarted;
+    enum job_state to;
+    bool by_hand;
+    int64_t at;
+    int64_t run_at;                  /* when `to` is scheduled */
+    bool has_attempt;                /* `attempt` is written: inserted, or completed if it was begun */
+    struct attempt_record attempt;
+    bool charge;                     /* the attempt counts against max_attempts */
+    bool crash;                      /* and as a crash */
+    bool reset;                      /* by hand: charged and crashes start again from 0, error and result go */
+    struct str result;               /* with succeeded */
+    struct str error_code;           /* with failed, unknown, cancelled, and of the last retry */
+    struct str error_message;
+    struct str error_details;
+    bool error_retryable;
+    struct blob_pending *blobs;      /* outputs, in the order of `artifacts`: published by the store */
+    const struct artifact_record *artifacts; /* ids given by the caller, `size` and `sha256` set */
+    unsigned artifact_count;
+    /* Children whose last parent this was: they left `blocked` in the same transaction. */
+    struct store_released {
+        struct id id;
+        enum job_state state;  /* queued, scheduled or failed */
+    } *ret_released;
+    unsigned ret_released_count;
+};
+
+/* Removes a finished job, its attempts and the artifacts it made. HUB_ERR_CONFLICT if it is not
+ * finished, HUB_ERR_NOT_FOUND. */
+struct store_job_delete {
+    struct id id;
+};
+
+/* Publishes the blob and makes it visible under artifact.id. */
+struct store_artifact_insert {
+    struct artifact_record artifact;
+    struct blob_pending blob;
+};
+
+/* HUB_ERR_CONFLICT while an unfinished job names it; HUB_ERR_NOT_FOUND. */
+struct store_artifact_delete {
+    struct id id;
+};
+
+struct store_queue {
+    struct str name;
+    bool paused;
+    uint32_t concurrency; /* attempts at once; 0: no limit */
+    uint32_t rate;        /* attempts per rate_period_ms; 0: no limit */
+    uint32_t rate_period_ms;
+};
+struct store_queue_put {
+    struct store_queue queue;
+};
+
+/* An API key. */
+struct store_key {
+    struct str id; /* the part between the underscores: lower-case letters and digits */
+    struct str name;
+    struct sha256_digest digest; /* of the whole key */
+    uint32_t scopes;             /* bits, see core/api/auth.h */
+    int64_t created_at;
+};
+struct store_key_put {
+    struct store_key key;
+};
+struct store_key_delete {
+    struct str id;
+};
+
+/* Removes at most `limit` finished jobs whose retention has passed, expired artifacts that no job
+ * needs, old events and idempotency records. */
+struct store_purge {
+    int64_t now;
+    unsigned limit;
+    unsigned ret_removed;
+    bool ret_more;
+};
+
+/* One job with attempts and artifacts; HUB_ERR_NOT_FOUND. `ret_job` lives in the op's arena. */
+struct store_job_get {
+    struct id id;
+    struct job_record ret_job;
+};
+
+/* Jobs, newest first, without inputs, attempts and artifacts. */
+struct store_job_list {
+    uint32_t states;         /* bits (1 << state); 0: all */
+    struct str type;         /* empty: all */
+    struct str queue;        /* empty: all */
+    struct str label_key;    /* empty: all */
+    struct str label_value;
+    int64_t created_from;    /* 0: open; inclusive */
+    int64_t created_to;      /* 0: open; exclusive */
+    struct id before;        /* keyset: only ids below it; zero: from the newest */
+    unsigned limit;
+    struct job_record *ret_jobs;
+    unsigned ret_count;
+    bool ret_more;
+};
+
+/* Jobs by queue and state. */
+struct store_count {
+    struct str queue;
+    enum job_state state;
+    uint64_t count;
+};
+struct store_job_counts {
+    struct store_count *ret_counts;
+    unsigned ret_count;
+};
+
+struct store_artifact_get {
+    struct id id;         /* the artifact, or zero */
+    struct id job;        /* with `name`: an output of this job */
+    struct str name;
+    struct artifact_record ret_artifact;
+};
+
+/* An entry of the outbox. */
+struct store_event {
+    uint64_t seq; /* rises by at least 1 in commit order */
+    struct id job;
+    enum job_state state;
+    uint32_t attempt;
+    int64_t at;
+    struct str type;
+    struct str queue;
+};
+struct store_event_list {
+    uint64_t after; /* seq */
+    unsigned limit;
+    struct store_event *ret_events;
+    unsigned ret_count;
+    uint64_t ret_oldest; /* the oldest seq that is still there; 0: none */
+};
+
+/* Unfinished jobs in the order of their ids, for loading at start: only the fields that scheduling
+ * needs (no input, no result). A job found `running` keeps that state; the engine decides. */
+struct store_active_list {
+    struct id after; /* keyset; zero: from the start */
+    unsigned limit;
+    struct job_record *ret_jobs;
+    unsigned ret_count;
+    bool ret_more;
+};
+
+struct store_queue_list {
+    struct store_queue *ret_queues;
+    unsigned ret_count;
+};
+struct store_key_list {
+    struct store_key *ret_keys;
+    unsigned ret_count;
+};
+
+struct store_op;
+typedef void store_done_fn(struct store_op *op, void *context);
+
+/* One operation. Whoever made it fills it; then it is the store's until `done`, and ends after it.
+ * All that it points to lives in its arena. */
+struct store_op {
+    struct mail mail;
+    struct arena arena;
+    enum store_op_kind kind;
+    int err; /* 0 or a negative enum hub_err, set by the store */
+    uint64_t event_seq; /* of the event that a write made; 0: none */
+    store_done_fn *done; /* [loop]; may be NULL */
+    void *context;
+    union {
+#define X(name, member, write) struct store_##member member;
+        STORE_OP_MAP(X)
+#undef X
+    };
+};
+
+struct store_op *store_op_new(enum store_op_kind kind); /* NULL: out of memory */
+void store_op_free(struct store_op *op);                /* only one that was not submitted */
+bool store_op_is_write(enum store_op_kind kind);
+
+/* --- A backend ---------------------------------------------------------------------------------*/
+
+struct store_backend;
+struct store_backend_vtable {
+    const char *name;
+    /* [store] One transaction: begin, apply each, commit. apply() sets op->err for failures of the
+     * operation's own and returns 0; a negative return means that the transaction is lost. After a
+     * failed commit or apply, rollback() is called and must leave the backend usable. */
+    int (*begin)(struct store_backend *self);
+    int (*apply)(struct store_backend *self, struct store_op *op);
+    int (*commit)(struct store_backend *self);
+    void (*rollback)(struct store_backend *self);
+    /* [reader] Answers one read; sets op->err. */
+    void (*read)(struct store_backend *self, struct store_op *op);
+    /* [store] Called when there is nothing to do, and at least every second: checkpoints and such.
+     * Returns true if it would like to be called again soon. */
+    bool (*idle)(struct store_backend *self);
+    void (*free)(struct store_backend *self);
+};
+struct store_backend {
+    const struct store_backend_vtable *vtable;
+};
+
+struct store_sqlite_options {
+    const char *path;         /* of the database file */
+    const char *synchronous;  /* "FULL"; tests of the power-cut test use "NORMAL" */
+    struct blob_store *blobs; /* borrowed; outlives the store */
+};
+/* Opens or creates the database, runs the missing migrations. HUB_ERR_CORRUPT, HUB_ERR_IO,
+ * HUB_ERR_CONFLICT if it is newer than this program. */
+HUB_MUST_CHECK int store_sqlite_new(const struct store_sqlite_options *options, struct log *log,
+                                    struct store_backend **ret_backend, struct hub_error *error);
+
+/* --- The threads -------------------------------------------------------------------------------*/
+
+struct store;
+
+/* Takes the backend over and starts the threads. `wake` is called from them when completions wait:
+ * it makes the loop call store_dispatch(). */
+HUB_MUST_CHECK int store_new(struct store_backend *backend, mailbox_wake_fn *wake,
+                             void *wake_context, struct log *log, struct store **ret_self,
+                             struct hub_error *error);
+void store_submit(struct store *self, struct store_op *op); /* [loop] */
+void store_dispatch(struct store *self);                    /* [loop] */
+/* Finishes what was submitted, calls store_dispatch() a last time, ends the threads. [loop] */
+void store_free(struct store *self);
+
+struct store_stats {
+    uint64_t commits, operations, failures;
+    uint64_t commit_ns_sum, commit_ns_max;
+    uint64_t batch_max;
+    unsigned pending;
+};
+void store_stats(const struct store *self, struct store_stats *ret_stats); /* [any] */
+
+/* Does the last write or the watch on free space say that new work must be refused? [any] */
+bool store_is_full(const struct store *self);
+
+#endif
