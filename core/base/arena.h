@@ -32,7 +32,7 @@ void arena_release(struct arena *self);            /* then as after arena_init()
 void *arena_alloc(struct arena *self, size_t size);
 void *arena_zalloc(struct arena *self, size_t size);
 void *arena_memdup(struct arena *self, const void *bytes, size_t len);
-char *arena_strdup(struct arena *self, struct str s); /* NUL-terminated */
+char *arena_strdup(struct arena *self, struct str s);   /* NUL-terminated */
 struct str arena_str(struct arena *self, struct str s); /* a copy; ptr is NULL on failure */
 
 #endif

@@ -34,8 +34,11 @@ struct buf {
 #define BUF_NO_LIMIT (SIZE_MAX / 4)
 
 void buf_init(struct buf *self, size_t limit); /* allocates nothing */
-void buf_release(struct buf *self);            /* then as after buf_init(); all-zero is fine too */
-void buf_clear(struct buf *self);              /* empties it, keeps the memory, forgets a failure */
+/* A buffer over `room` bytes of the caller's (at least 1), which it never leaves: the limit is
+ * room - 1. It must not be released or stolen from. */
+void buf_init_fixed(struct buf *self, char *bytes, size_t room);
+void buf_release(struct buf *self); /* then as after buf_init(); all-zero is fine too */
+void buf_clear(struct buf *self);   /* empties it, keeps the memory, forgets a failure */
 bool buf_failed(const struct buf *self);
 
 static inline struct str buf_view(const struct buf *self)
@@ -62,8 +65,11 @@ void buf_append_json_string(struct buf *self, struct str s);
 char *buf_reserve(struct buf *self, size_t len);
 void buf_commit(struct buf *self, size_t len);
 
-/* Removes `len` bytes from the front. */
+/* Removes `len` bytes (at most all) from the front. */
 void buf_consume(struct buf *self, size_t len);
+
+/* Cuts the end off, down to `len` bytes; a buffer that is shorter stays as it is. */
+void buf_truncate(struct buf *self, size_t len);
 
 /* Gives the bytes (malloc'ed, NUL-terminated) to the caller and leaves the buffer empty. NULL if
  * the buffer failed. */

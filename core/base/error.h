@@ -53,7 +53,8 @@ enum hub_retry_class {
     X(EXPECTATION_FAILED, "expectation_failed", 417, NO, "Expectation failed")                     \
     X(INVALID_INPUT, "invalid_input", 422, NO, "The input does not match its schema")              \
     X(UNKNOWN_TYPE, "unknown_type", 422, NO, "No connector offers this job type")                  \
-    X(UNKNOWN_ARTIFACT, "unknown_artifact", 422, NO, "The input names an artifact that is not here") \
+    X(UNKNOWN_ARTIFACT, "unknown_artifact", 422, NO,                                               \
+      "The input names an artifact that is not here")                                              \
     X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, NO,                                       \
       "The Idempotency-Key was used with another request")                                         \
     X(TOO_MANY_REQUESTS, "too_many_requests", 429, LATER, "Too many requests")                     \
@@ -68,7 +69,8 @@ enum hub_retry_class {
     X(CONNECTOR_FAILED, "connector_failed", 0, NO, "The connector refused the job")                \
     X(TRANSIENT, "transient", 0, LATER, "The connector asked for a retry")                         \
     X(DEADLINE_EXCEEDED, "deadline_exceeded", 0, LATER, "The attempt ran past its deadline")       \
-    X(RUNNER_CRASHED, "runner_crashed", 0, LATER, "The connector's process was killed by a signal") \
+    X(RUNNER_CRASHED, "runner_crashed", 0, LATER,                                                  \
+      "The connector's process was killed by a signal")                                            \
     X(RUNNER_EXITED, "runner_exited", 0, LATER, "The connector's process exited early")            \
     X(PROTOCOL, "protocol_error", 0, LATER, "The connector's process broke the protocol")          \
     X(OUTPUT_TOO_LARGE, "output_too_large", 0, NO, "The result is larger than allowed")            \

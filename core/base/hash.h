@@ -42,10 +42,11 @@ void hash_random(void *ret_bytes, size_t len);
 void hex_append(struct buf *buf, const void *bytes, size_t len); /* lower case */
 bool hex_decode(struct str hex, uint8_t *ret_bytes, size_t len); /* exactly 2 × len digits */
 
-void base64_append(struct buf *buf, struct str data);     /* RFC 4648 §4, padded */
-void base64url_append(struct buf *buf, struct str data);  /* RFC 4648 §5, not padded */
+void base64_append(struct buf *buf, struct str data);    /* RFC 4648 §4, padded */
+void base64url_append(struct buf *buf, struct str data); /* RFC 4648 §5, not padded */
 /* Strict decoding of the standard alphabet: padded, no blanks, no stray bits. 0,
- * HUB_ERR_INVALID_INPUT, or HUB_ERR_LIMIT if the buffer's limit is too small. */
+ * HUB_ERR_INVALID_INPUT, HUB_ERR_LIMIT if the buffer's limit is too small, or HUB_ERR_NOMEM; the
+ * buffer keeps what it had. */
 HUB_MUST_CHECK int base64_decode(struct str text, struct buf *ret_data);
 
 #endif

@@ -31,14 +31,21 @@
 
 #define JSON_DEPTH_MAX 64
 
-/* Parses the whole of `text`. A nesting depth of `depth_max` arrays and objects is allowed, one
- * more is not. On success the caller owns `*ret_value` (NULL stands for JSON null, as everywhere
- * in json-c). HUB_ERR_INVALID_JSON with the byte offset in `error->detail`, or HUB_ERR_NOMEM.
- * `ret_offset` (may be NULL) gets the offset of the first offending byte on failure. */
+/* Arrays and objects in one text: json-c spends about 0.8 KiB on an empty object, so that "[{},{}…"
+ * would otherwise cost 300 times its length. */
+#define JSON_CONTAINERS_MAX 65536
+
+/* Parses the whole of `text`. A nesting depth of `depth_max` arrays and objects (at most
+ * JSON_DEPTH_MAX, larger values count as that) is allowed, one more is not. On success the caller
+ * owns `*ret_value` (NULL stands for JSON null, as everywhere in json-c). HUB_ERR_INVALID_JSON with
+ * the byte offset in `error->detail`, HUB_ERR_TOO_LARGE (more than JSON_CONTAINERS_MAX arrays and
+ * objects, or 2 GiB), or HUB_ERR_NOMEM. `ret_offset` (may be NULL) gets the offset of the first
+ * offending byte on failure. */
 HUB_MUST_CHECK int json_read(struct str text, int depth_max, struct json_object **ret_value,
                              size_t *ret_offset, struct hub_error *error);
 
-/* Appends `value` without blanks. */
+/* Appends `value` without blanks. A double that json_read() did not make is written with as few
+ * digits as give the same double again; one that is not finite becomes null. */
 void json_append(struct buf *buf, struct json_object *value);
 
 /* Members of an object with their type checked. A view lives as long as the value. False if
@@ -56,7 +63,8 @@ struct str json_str(struct json_object *string);
 void json_pointer_append(struct buf *pointer, struct str token);
 void json_pointer_append_index(struct buf *pointer, size_t index);
 
-/* The value at `pointer` below `root`, borrowed; false if there is none. */
-bool json_pointer_get(struct json_object *root, struct str pointer, struct json_object **ret_value);
+/* The value at the JSON Pointer `pointer` below `root`, borrowed (NULL for a JSON null); false if
+ * there is none. */
+bool json_at(struct json_object *root, struct str pointer, struct json_object **ret_value);
 
 #endif

@@ -39,12 +39,14 @@ struct mailbox {
 
 /* With `wake` NULL the box makes an eventfd for mailbox_wait(). 0 or HUB_ERR_IO. */
 HUB_MUST_CHECK int mailbox_init(struct mailbox *self, mailbox_wake_fn *wake, void *wake_context);
-void mailbox_release(struct mailbox *self); /* must be empty */
+/* The box must be empty and every mailbox_push() must have returned: a push may still ring after the
+ * receiver has its message, so join the senders first. */
+void mailbox_release(struct mailbox *self);
 
-void mailbox_push(struct mailbox *self, struct mail *mail);   /* [any] */
-struct mail *mailbox_take(struct mailbox *self);              /* [receiver], oldest first */
-bool mailbox_empty(const struct mailbox *self);               /* [any], a hint */
-void mailbox_wait(struct mailbox *self);                      /* [receiver], until not empty */
+void mailbox_push(struct mailbox *self, struct mail *mail); /* [any] */
+struct mail *mailbox_take(struct mailbox *self);            /* [receiver], oldest first */
+bool mailbox_empty(const struct mailbox *self);             /* [any], a hint */
+void mailbox_wait(struct mailbox *self);                    /* [receiver], until not empty */
 /* As mailbox_wait() but returns after `timeout_ms` at the latest (-1: no limit). */
 void mailbox_wait_for(struct mailbox *self, int timeout_ms);
 

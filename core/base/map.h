@@ -40,8 +40,8 @@ void map_release(struct map *self);
 
 /* Adds or replaces. 0 or HUB_ERR_NOMEM. `value` must not be NULL, `key.ptr` neither. */
 HUB_MUST_CHECK int map_put(struct map *self, struct str key, void *value);
-void *map_get(const struct map *self, struct str key);  /* NULL if absent */
-void *map_remove(struct map *self, struct str key);     /* the value that was there, or NULL */
+void *map_get(const struct map *self, struct str key); /* NULL if absent */
+void *map_remove(struct map *self, struct str key);    /* the value that was there, or NULL */
 struct map_entry *map_next(const struct map *self, const struct map_entry *after);
 
 #endif

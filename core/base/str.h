@@ -23,7 +23,10 @@ struct str {
 
 /* A view of a string literal, usable as an initialiser too. */
 #define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
 
 /* The two arguments of "%.*s". */
 #define STR_ARG(s) (int)(s).len, (s).ptr
@@ -40,7 +43,7 @@ bool str_eq_nocase(struct str a, struct str b); /* ASCII case only */
 int str_cmp(struct str a, struct str b);        /* by bytes, shorter first on a tie */
 bool str_starts_with(struct str s, struct str prefix);
 bool str_ends_with(struct str s, struct str suffix);
-struct str str_trim(struct str s);                /* without spaces and tabs at either end */
+struct str str_trim(struct str s); /* without spaces and tabs at either end */
 struct str str_slice(struct str s, size_t from, size_t len); /* clamped to what is there */
 
 /* Splits at the first `separator`: returns what stands before it and leaves the rest in `*rest`,
@@ -55,5 +58,11 @@ bool str_to_i64(struct str s, int64_t min, int64_t max, int64_t *ret_value); /* 
 /* Index of the first byte that is not part of well-formed UTF-8 (RFC 3629: no surrogates, nothing
  * over U+10FFFF, no overlong forms), or `s.len` if all of it is. */
 size_t str_utf8_valid_prefix(struct str s);
+
+/* Bytes of the well-formed UTF-8 character at the front of `s`: 1 to 4, or 0 if there is none. */
+size_t str_utf8_char_len(struct str s);
+
+/* The longest prefix of at most `max` bytes that does not end inside a UTF-8 character. */
+struct str str_utf8_cut(struct str s, size_t max);
 
 #endif
