@@ -24,7 +24,9 @@
  *   - a change of a job's state is conditional on the state and the attempt number that the caller
  *     believes it has (the fence): if they differ the operation fails with HUB_ERR_CONFLICT;
  *   - each change of state appends one event in the same transaction;
- *   - completions come in the order of submission among writes.
+ *   - completions come in the order of submission among writes;
+ *   - an operation that failed leaves its pending blobs with whoever submitted it, and after a
+ *     failed commit it may be submitted again as it is: publishing a blob twice does no harm.
  *
  * Threads: [loop] submits and dispatches; a backend's functions run on [store] (writes) and
  * [reader] (reads).
@@ -50,7 +52,9 @@
     X(KEY_PUT, key_put, true)                                                                      \
     X(KEY_DELETE, key_delete, true)                                                                \
     X(PURGE, purge, true)                                                                          \
+    X(BLOB_DISCARD, blob_discard, true)                                                            \
     X(JOB_GET, job_get, false)                                                                     \
+    X(JOB_INPUT, job_input, false)                                                                 \
     X(JOB_LIST, job_list, false)                                                                   \
     X(JOB_COUNTS, job_counts, false)                                                               \
     X(ARTIFACT_GET, artifact_get, false)                                                           \
@@ -112,7 +116,8 @@ struct store_job_move {
     struct attempt_record attempt;
     bool charge;                     /* the attempt counts against max_attempts */
     bool crash;                      /* and as a crash */
-    bool reset;                      /* by hand: charged and crashes start again from 0, error and result go */
+    /* By hand: charged and crashes start again from 0; error, result and expires_at go. */
+    bool reset;
     struct str result;               /* with succeeded */
     struct str error_code;           /* with failed, unknown, cancelled, and of the last retry */
     struct str error_message;
@@ -125,6 +130,7 @@ struct store_job_move {
     struct store_released {
         struct id id;
         enum job_state state;  /* queued, scheduled or failed */
+        uint64_t event_seq;
     } *ret_released;
     unsigned ret_released_count;
 };
@@ -179,6 +185,21 @@ struct store_purge {
     unsigned limit;
     unsigned ret_removed;
     bool ret_more;
+};
+
+/* Removes pending blobs that no row will ever name. Never fails. */
+struct store_blob_discard {
+    const struct blob_pending *blobs;
+    unsigned count;
+};
+
+/* What an attempt needs and the queue does not keep; HUB_ERR_NOT_FOUND. Texts are in the op's
+ * arena. */
+struct store_job_input {
+    struct id id;
+    struct str ret_input;
+    struct str ret_account;
+    struct str ret_traceparent;
 };
 
 /* One job with attempts and artifacts; HUB_ERR_NOT_FOUND. `ret_job` lives in the op's arena. */
@@ -269,6 +290,8 @@ struct store_op {
     enum store_op_kind kind;
     int err; /* 0 or a negative enum hub_err, set by the store */
     uint64_t event_seq; /* of the event that a write made; 0: none */
+    bool kept; /* set by done(): the op is not freed after it but its caller's again, who frees it or
+                * submits it once more (store_submit() clears kept, err and event_seq) */
     store_done_fn *done; /* [loop]; may be NULL */
     void *context;
     union {
