@@ -4,10 +4,11 @@
  *     DIR/tmp/…           being written
  *     DIR/ab/cdef….       complete: name is the digest
  *
- * A blob is written to a temporary file, hashed on the way, fsynced; then the store thread renames it
- * into place and fsyncs the directory before it commits the row that names it. All renames and
- * removals happen on the store thread: so removing the last name of a content and adding it again
- * cannot cross.
+ * A blob is written to a temporary file, hashed on the way, fsynced; then the store thread links it
+ * into place and fsyncs the directory before it commits the row that names it, and unlinks the
+ * temporary name after. All publishing and removing happens on the store thread: so removing the
+ * last name of a content and adding it again cannot cross. A commit that fails leaves the temporary
+ * file as it was: it can be published again.
  *
  *     struct blob_writer w;
  *     blob_writer_open(blobs, limit, &w, &err);
@@ -72,12 +73,22 @@ void blob_discard(struct blob_store *store, const struct blob_pending *pending);
 HUB_MUST_CHECK int blob_open(struct blob_store *store, struct str sha256_hex, int *ret_fd,
                              struct hub_error *error);
 
-/* [store] Renames into place; blob_sync() then makes all renames since the last one durable. */
+/* [store] Gives it its name, beside the temporary one, which blob_discard() ends after the commit;
+ * a content that is there already is not stored twice. blob_sync() then makes all names since the
+ * last one durable. */
 HUB_MUST_CHECK int blob_publish(struct blob_store *store, const struct blob_pending *pending,
                                 struct hub_error *error);
 HUB_MUST_CHECK int blob_sync(struct blob_store *store, struct hub_error *error);
 /* [store] After the row is gone, durably. What cannot be removed is left for blob_sweep(). */
 void blob_remove(struct blob_store *store, struct str sha256_hex);
+
+/* [store] Removes the contents that nobody names (a crash between publishing and commit leaves
+ * such), one of BLOB_FOLDERS folders a call, so that no call takes long. Never between
+ * blob_publish() and the commit of its row. */
+#define BLOB_FOLDERS 256
+typedef bool blob_is_named_fn(void *context, const struct sha256_digest *digest);
+void blob_sweep(struct blob_store *store, unsigned folder, blob_is_named_fn *is_named,
+                void *context);
 
 /* Bytes free for us on the file system, or UINT64_MAX if it cannot be known. */
 uint64_t blob_free_bytes(const struct blob_store *store);

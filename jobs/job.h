@@ -51,7 +51,7 @@ enum job_retry_safety { JOB_SAFE = 0, JOB_SAFE_WITH_KEY = 1, JOB_NEVER = 2 };
 #define JOB_AFTER_MAX            64
 #define JOB_FILES_MAX            64 /* artifacts that one input may name */
 
-/* How an attempt ended; stored as its text. */
+/* How an attempt ended. The numbers are stored: append only. */
 #define ATTEMPT_OUTCOME_MAP(X)                                                                     \
     X(SUCCEEDED, "succeeded")                                                                      \
     X(FAILED, "failed")        /* the connector said: permanently */                               \

@@ -21,12 +21,17 @@
  *     and does not disturb the others;
  *   - when the commit itself fails every operation of the batch gets that error
  *     (HUB_ERR_STORAGE_FULL, HUB_ERR_IO), nothing of it is visible, and the store goes on;
+ *   - below the reserve of free space JOB_INSERT and ARTIFACT_INSERT fail with
+ *     HUB_ERR_STORAGE_FULL at once, everything else is still tried;
  *   - a change of a job's state is conditional on the state and the attempt number that the caller
  *     believes it has (the fence): if they differ the operation fails with HUB_ERR_CONFLICT;
  *   - each change of state appends one event in the same transaction;
  *   - completions come in the order of submission among writes;
  *   - an operation that failed leaves its pending blobs with whoever submitted it, and after a
  *     failed commit it may be submitted again as it is: publishing a blob twice does no harm.
+ *
+ * Order: jobs are kept in the order in which they were inserted. Lists go by it and take ids for
+ * their keyset; it is the order of the ids as long as these come from one generator.
  *
  * Threads: [loop] submits and dispatches; a backend's functions run on [store] (writes) and
  * [reader] (reads).
@@ -79,11 +84,17 @@ struct store_idempotency {
     int64_t expires_at;
 };
 
-/* A new job, queued, scheduled or blocked. Results: 0; HUB_ERR_CONFLICT when the idempotency scope
- * is known (then `ret_existing` is its job, or zero if that job is gone) and the request is the
- * same; HUB_ERR_IDEMPOTENCY_MISMATCH when it is another request; HUB_ERR_UNKNOWN_ARTIFACT (a file
- * is not there); HUB_ERR_NOT_FOUND (a job of `after` is not there). `job.state` is settled here
- * when `after` is given: blocked if one of them is not finished. */
+/* A new job, queued or scheduled. Results: 0; HUB_ERR_CONFLICT when the idempotency scope is known
+ * (then `ret_existing` is its job, or zero if that job is gone) and the request is the same, or
+ * when the id itself is known (`ret_existing` is that id); HUB_ERR_IDEMPOTENCY_MISMATCH when it is
+ * another request; HUB_ERR_UNKNOWN_ARTIFACT (a file is not there); HUB_ERR_NOT_FOUND (a job of
+ * `after` is not there); HUB_ERR_UNAVAILABLE (too many idempotency keys are kept).
+ *
+ * `ret_state` is what became of it. Without `after` it is `job.state`. With `after` it is settled
+ * here: blocked while one of them is not finished; failed, with the error "dependency_failed", if one
+ * of them ended in another way than succeeded; else scheduled if run_at lies after created_at, else
+ * queued. One event tells of the insert, in the state that was settled. A scope is taken again once its
+ * expires_at is not after the new job's created_at. */
 struct store_job_insert {
     struct job_record job;
     struct store_idempotency idempotency;
@@ -100,9 +111,15 @@ struct store_job_start {
     int64_t at;
 };
 
-/* A state change, usually with an attempt that ends. The fence is (`from`, `fence`); a job whose
- * start was not written yet (safe operations) is still `queued` with attempt number - 1 in the
- * store and is moved from there: `from_unstarted`. */
+/* A state change, usually with an attempt that ends. The fence is (`from`, `fence`), fence being
+ * the number of the last attempt begun. A job whose start may not have been written yet (safe
+ * operations) is moved with from = running, fence = the number of its attempt and
+ * `from_unstarted`: then (queued, fence - 1) is accepted too. After the move the job's attempt
+ * number is `fence`.
+ *
+ * The error and the result are replaced when the job ends, when `error_code` is given and on
+ * `reset`; else they stay. finished_at becomes `at` when `to` is terminal, else 0; started_at becomes
+ * attempt.started_at when an attempt is written. */
 struct store_job_move {
     struct id id;
     enum job_state from;
@@ -129,19 +146,20 @@ struct store_job_move {
     /* Children whose last parent this was: they left `blocked` in the same transaction. */
     struct store_released {
         struct id id;
-        enum job_state state;  /* queued, scheduled or failed */
+        enum job_state state; /* queued, scheduled or failed (then its own children follow) */
         uint64_t event_seq;
     } *ret_released;
     unsigned ret_released_count;
 };
 
-/* Removes a finished job, its attempts and the artifacts it made. HUB_ERR_CONFLICT if it is not
- * finished, HUB_ERR_NOT_FOUND. */
+/* Removes a finished job, its attempts and the artifacts it made; an artifact that an unfinished
+ * job names stays until that one is finished. Its events stay until their time is over.
+ * HUB_ERR_CONFLICT if it is not finished, HUB_ERR_NOT_FOUND. */
 struct store_job_delete {
     struct id id;
 };
 
-/* Publishes the blob and makes it visible under artifact.id. */
+/* Publishes the blob and makes it visible under artifact.id. HUB_ERR_CONFLICT if the id is known. */
 struct store_artifact_insert {
     struct artifact_record artifact;
     struct blob_pending blob;
@@ -208,7 +226,9 @@ struct store_job_get {
     struct job_record ret_job;
 };
 
-/* Jobs, newest first, without inputs, attempts and artifacts. */
+/* Jobs, newest first, without inputs, results, attempts and artifacts. One call looks at a bounded
+ * number of jobs: it may return fewer than `limit`, even none, with `ret_more`; the next call then
+ * goes on with `before` = ret_next. */
 struct store_job_list {
     uint32_t states;         /* bits (1 << state); 0: all */
     struct str type;         /* empty: all */
@@ -217,12 +237,16 @@ struct store_job_list {
     struct str label_value;
     int64_t created_from;    /* 0: open; inclusive */
     int64_t created_to;      /* 0: open; exclusive */
-    struct id before;        /* keyset: only ids below it; zero: from the newest */
+    struct id before;        /* keyset: only older jobs than it; zero: from the newest */
     unsigned limit;
     struct job_record *ret_jobs;
     unsigned ret_count;
     bool ret_more;
+    struct id ret_next; /* with ret_more */
 };
+
+/* The largest `limit` of any list and purge; more is taken as this. */
+#define STORE_LIMIT_MAX 10000
 
 /* Jobs by queue and state. */
 struct store_count {
@@ -260,10 +284,10 @@ struct store_event_list {
     uint64_t ret_oldest; /* the oldest seq that is still there; 0: none */
 };
 
-/* Unfinished jobs in the order of their ids, for loading at start: only the fields that scheduling
- * needs (no input, no result). A job found `running` keeps that state; the engine decides. */
+/* Unfinished jobs, oldest first, for loading at start: only the fields that scheduling needs (no
+ * input, result, labels, error, files and after). The keyset is the last job of the call before. A job found `running` keeps that state; the engine decides. */
 struct store_active_list {
-    struct id after; /* keyset; zero: from the start */
+    struct id after; /* zero: from the start */
     unsigned limit;
     struct job_record *ret_jobs;
     unsigned ret_count;
@@ -286,6 +310,7 @@ typedef void store_done_fn(struct store_op *op, void *context);
  * All that it points to lives in its arena. */
 struct store_op {
     struct mail mail;
+    struct store_op *next; /* the store's own: operations that complete together */
     struct arena arena;
     enum store_op_kind kind;
     int err; /* 0 or a negative enum hub_err, set by the store */
@@ -301,7 +326,9 @@ struct store_op {
     };
 };
 
-struct store_op *store_op_new(enum store_op_kind kind); /* NULL: out of memory */
+/* All zero, with an arena of at most STORE_OP_ARENA_MAX bytes. NULL: out of memory. */
+#define STORE_OP_ARENA_MAX ((size_t)64 << 20)
+struct store_op *store_op_new(enum store_op_kind kind);
 void store_op_free(struct store_op *op);                /* only one that was not submitted */
 bool store_op_is_write(enum store_op_kind kind);
 
@@ -319,6 +346,8 @@ struct store_backend_vtable {
     void (*rollback)(struct store_backend *self);
     /* [reader] Answers one read; sets op->err. */
     void (*read)(struct store_backend *self, struct store_op *op);
+    /* [store] Is there more free space than the reserve? Asked at most every 250 ms. */
+    bool (*has_room)(struct store_backend *self);
     /* [store] Called when there is nothing to do, and at least every second: checkpoints and such.
      * Returns true if it would like to be called again soon. */
     bool (*idle)(struct store_backend *self);
@@ -330,11 +359,16 @@ struct store_backend {
 
 struct store_sqlite_options {
     const char *path;         /* of the database file */
-    const char *synchronous;  /* "FULL"; tests of the power-cut test use "NORMAL" */
+    const char *synchronous;  /* NULL: "FULL"; the power-cut test shows what "NORMAL" loses */
     struct blob_store *blobs; /* borrowed; outlives the store */
+    uint64_t reserve_bytes;   /* free space below which new work is refused; 0: 64 MiB */
+    uint64_t wal_bytes;       /* about where the log is folded into the database; 0: 64 MiB */
+    uint64_t idempotency_max; /* keys kept at once, some 12 bytes of memory each; 0: 32 Mi */
+    uint64_t events_max;      /* events kept; 0: 1,000,000 */
+    int64_t events_keep_ms;   /* and for how long; 0: 24 hours */
 };
 /* Opens or creates the database, runs the missing migrations. HUB_ERR_CORRUPT, HUB_ERR_IO,
- * HUB_ERR_CONFLICT if it is newer than this program. */
+ * HUB_ERR_STORAGE_FULL, HUB_ERR_CONFLICT if it is newer than this program. */
 HUB_MUST_CHECK int store_sqlite_new(const struct store_sqlite_options *options, struct log *log,
                                     struct store_backend **ret_backend, struct hub_error *error);
 
@@ -356,7 +390,8 @@ struct store_stats {
     uint64_t commits, operations, failures;
     uint64_t commit_ns_sum, commit_ns_max;
     uint64_t batch_max;
-    unsigned pending;
+    uint64_t reads;
+    unsigned pending; /* submitted and not dispatched yet */
 };
 void store_stats(const struct store *self, struct store_stats *ret_stats); /* [any] */
 
