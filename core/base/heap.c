@@ -71,13 +71,20 @@ static void settle(struct heap *self, struct heap_node *node, uint32_t index)
     }
 }
 
-static int grow(struct heap *self)
+int heap_reserve(struct heap *self, uint32_t len)
 {
-    /* The largest index is kept free: it means "in no heap". */
-    if (self->cap > UINT32_MAX / 2) {
-        return HUB_ERR_NOMEM;
+    uint32_t cap = self->cap ? self->cap : FIRST_CAP;
+
+    if (len <= self->cap) {
+        return 0;
     }
-    uint32_t cap = self->cap ? self->cap * 2 : FIRST_CAP;
+    while (cap < len) {
+        /* The largest index is kept free: it means "in no heap". */
+        if (cap > UINT32_MAX / 2) {
+            return HUB_ERR_NOMEM;
+        }
+        cap *= 2;
+    }
     struct heap_node **nodes = reallocarray(self->nodes, cap, sizeof(struct heap_node *));
     if (!nodes) {
         return HUB_ERR_NOMEM;
@@ -89,11 +96,10 @@ static int grow(struct heap *self)
 
 int heap_push(struct heap *self, struct heap_node *node)
 {
-    if (self->len == self->cap) {
-        int err = grow(self);
-        if (err < 0) {
-            return err;
-        }
+    /* `len` + 1 cannot wrap: a capacity is a power of two below 2^32. */
+    int err = heap_reserve(self, self->len + 1);
+    if (err < 0) {
+        return err;
     }
     sift_up(self, node, self->len++);
     return 0;

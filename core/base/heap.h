@@ -39,6 +39,8 @@ static inline bool heap_contains(const struct heap_node *node)
     return node->index != HEAP_NOT_IN;
 }
 
+/* Room for `len` elements in all, so that pushing up to there cannot fail. 0 or HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int heap_reserve(struct heap *self, uint32_t len);
 HUB_MUST_CHECK int heap_push(struct heap *self, struct heap_node *node); /* 0 or HUB_ERR_NOMEM */
 struct heap_node *heap_first(const struct heap *self);                   /* or NULL */
 struct heap_node *heap_pop(struct heap *self);                           /* or NULL */
