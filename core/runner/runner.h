@@ -1,0 +1,99 @@
+/*
+ * runner.h — the parts of hub-runner and how they know each other.
+ *
+ * The main thread runs a loop: it receives frames, starts jobs (async) or hands them to the worker
+ * (blocking), and sends what comes of them. Everything that happens on another thread and concerns
+ * the channel comes to the main thread as a note in its inbox. Before the loop sleeps, all frames
+ * written in this turn leave with one system call.
+ *
+ *     main.c      frames from hubd → what to do
+ *     sandbox.c   confines the process          load.c, descriptor.c  the connector
+ *     job.c       attempts and their states     stock.c    scratch files for artifacts
+ *     host.c      what a connector can call     worker.c   the [work] thread
+ *     ext_timer.c, ext_pool.c                   extensions
+ *
+ * Threads: [main], [work] and [any] as in hub/connector.h.
+ */
+#ifndef HUB_RUNNER_RUNNER_H
+#define HUB_RUNNER_RUNNER_H
+
+#include "base/mailbox.h"
+#include "runner/job.h"
+#include "runner/load.h"
+#include "runner/stock.h"
+#include "runner/worker.h"
+#include "wire/channel.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+/* How the process ends when it is not killed. */
+enum runner_exit {
+    RUNNER_EXIT_OK = 0,        /* told to, or hubd is gone */
+    RUNNER_EXIT_USAGE = 64,    /* not started by hubd */
+    RUNNER_EXIT_CONTRACT = 70, /* the connector broke the contract beyond repair */
+    RUNNER_EXIT_SYSTEM = 71,   /* no memory, or a system call failed */
+    RUNNER_EXIT_PROTOCOL = 76, /* hubd sent what it must not */
+    RUNNER_EXIT_REFUSED = 78,  /* the connector was refused, and hubd was told why */
+};
+
+/* Work for the main thread. Whoever posts it gives it away; `act` frees it if it must be freed. */
+struct note {
+    struct mail mail;
+    void (*act)(struct runner *runner, struct note *note);
+};
+
+struct runner {
+    pthread_t main_thread;
+    uv_loop_t loop;
+    uv_poll_t readable;
+    int polled; /* the events that `readable` waits for */
+    uv_prepare_t before_sleep;
+    uv_async_t wake;
+    uv_timer_t late; /* for progress that waits for its time */
+    struct wire_channel channel;
+    struct mailbox inbox; /* of notes */
+    struct wire_config config;
+    struct connector connector;
+    struct jobs jobs;
+    struct stock stock;
+    struct worker worker;       /* of a blocking connector */
+    _Atomic unsigned log_notes; /* log lines from other threads that are still in the inbox */
+    _Atomic int closing;        /* hubd asked for the end */
+};
+
+void runner_post(struct runner *self, struct note *note); /* [any] */
+
+static inline bool runner_on_main(const struct runner *self) /* [any] */
+{
+    return pthread_equal(pthread_self(), self->main_thread);
+}
+
+/* Looks into the inbox and does what the notes say. [main] */
+void runner_take_notes(struct runner *self);
+
+/* Sends what is waiting, says `why` on stderr if there is a reason, and ends the process. [main] */
+_Noreturn void runner_end(struct runner *self, enum runner_exit code, const char *why);
+
+/* The same from any thread: what other threads have posted before comes first. Returns only on
+ * [main], never; on another thread it waits for the end. [any] */
+_Noreturn void runner_end_from(struct runner *self, enum runner_exit code, const char *why);
+
+/* --- host.c ------------------------------------------------------------------------------------*/
+
+/* The vtable for connectors. The ABI's functions carry no context, so the process has one runner,
+ * which must be said before anything of a connector runs. [main] */
+const hub_host *host_init(struct runner *runner);
+
+/* Writes a line of the runner itself into hubd's log. [main] */
+void runner_log(struct runner *self, enum wire_level level, const char *message);
+
+/* Completes a job that its connector has forgotten about. [work] */
+void host_fail_forgotten(struct job *job);
+
+/* --- Extensions --------------------------------------------------------------------------------*/
+
+const void *ext_timer_init(struct runner *runner); /* a hub_timer_api. [any] */
+const void *ext_pool_init(struct runner *runner);  /* a hub_pool_api. [any] */
+
+#endif
