@@ -31,19 +31,16 @@ static void append_plain_double(struct buf *buf, double value)
 static void append_double(struct buf *buf, struct json_object *number)
 {
     double value = json_object_get_double(number);
+    /* json_object_new_double_s() keeps the source text as user data. It is taken from there, since
+     * json-c's own printing gives a shortened text without a word when memory ends. */
+    const char *source = json_object_get_userdata(number);
 
     if (!isfinite(value)) {
         buf_append_str(buf, STR("null")); /* JSON has no such numbers */
-    } else if (!json_object_get_userdata(number)) {
-        append_plain_double(buf, value);
+    } else if (source) {
+        buf_append_c(buf, source);
     } else {
-        /* json-c kept the source text as the value's user data and gives it back here. */
-        const char *source = json_object_to_json_string_ext(number, JSON_C_TO_STRING_PLAIN);
-        if (source) {
-            buf_append_c(buf, source);
-        } else {
-            buf->failed = true;
-        }
+        append_plain_double(buf, value);
     }
 }
 

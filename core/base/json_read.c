@@ -372,7 +372,7 @@ static int read_number(struct reader *r, struct json_object **ret_value)
 
 static int enter(struct reader *r)
 {
-    if (r->depth_left == 0) {
+    if (r->depth_left <= 0) {
         return fail(r, "nested too deeply");
     }
     if (r->containers_left == 0) {
