@@ -3,10 +3,10 @@
  *
  *     http_respond_problem(req, HUB_ERR_NOT_FOUND, "no job has this id");
  *
- * {"type":"https://hubd.dev/problems/not_found","title":"Not found","status":404,"code":"not_found",
- *  "detail":"no job has this id"}
- * with `errors[] {pointer, keyword, detail}` for schema failures. 429, 503 and 507 carry
- * `Retry-After`, 401 `WWW-Authenticate: Bearer`, 405 `Allow`.
+ * {"type":"https://hubd.dev/problems/not_found","title":"Not
+ * found","status":404,"code":"not_found", "detail":"no job has this id"} with `errors[] {pointer,
+ * keyword, detail}` for schema failures. 429, 503 and 507 carry `Retry-After`, 401
+ * `WWW-Authenticate: Bearer`, 405 `Allow`.
  *
  * Thread: [loop].
  */

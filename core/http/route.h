@@ -29,7 +29,8 @@ struct http_match {
     const struct http_route *route;
     unsigned param_count;
     struct str params[HTTP_PARAMS_MAX]; /* in the order of the pattern, from the request's arena */
-    uint32_t allowed; /* with HUB_ERR_METHOD_NOT_ALLOWED: bit (1 << method) for each that is there */
+    uint32_t
+        allowed; /* with HUB_ERR_METHOD_NOT_ALLOWED: bit (1 << method) for each that is there */
 };
 
 struct http_router;

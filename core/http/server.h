@@ -19,7 +19,8 @@
  *
  *     http_respond(req, &response)              headers and a body from memory
  *     http_respond_file(req, &response, fd, …)  headers and part of a file, by sendfile(2)
- *     http_stream_begin(req, &response)         headers; then http_stream_write()…, http_stream_end()
+ *     http_stream_begin(req, &response)         headers; then http_stream_write()…,
+ * http_stream_end()
  *
  * The request stays valid until it has been answered (a stream: ended), even when the client has
  * gone meanwhile: then the answer leads nowhere and costs nothing. Who holds something expensive
@@ -44,6 +45,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "http/header.h"
 
 #include <sys/types.h>
 #include <uv.h>
@@ -68,30 +70,25 @@ const char *http_method_name(enum http_method method);
 
 /* Caps and deadlines. http_limits_default() gives DESIGN §5's. */
 struct http_limits {
-    size_t request_line_max; /* bytes, 8 KiB: 414 */
-    size_t headers_max;      /* bytes of the whole header block, 16 KiB: 431 */
+    size_t request_line_max;   /* bytes, 8 KiB: 414 */
+    size_t headers_max;        /* bytes of the whole header block, 16 KiB: 431 */
     unsigned header_count_max; /* fields, 100: 431 */
-    unsigned connections_max; /* in all; more are closed at once. 0: from RLIMIT_NOFILE */
+    unsigned connections_max;  /* in all; more are closed at once. 0: from RLIMIT_NOFILE */
     unsigned connections_per_address_max; /* of one IP address; Unix sockets don't count */
     unsigned header_ms;
     unsigned idle_ms;
     unsigned write_ms;
-    unsigned body_grace_ms;  /* before body_min_rate counts */
-    unsigned body_min_rate;  /* bytes a second, on average since the body began */
+    unsigned body_grace_ms;               /* before body_min_rate counts */
+    unsigned body_min_rate;               /* bytes a second, on average since the body began */
     unsigned requests_per_connection_max; /* 0: no limit */
 };
 void http_limits_default(struct http_limits *ret_limits);
 
-struct http_header {
-    struct str name;  /* as sent */
-    struct str value; /* without blanks at either end */
-};
-
 /* Who is at the other end. */
 struct http_peer {
     bool is_unix;
-    uid_t uid;          /* of a Unix socket's peer, by SO_PEERCRED when it connected */
-    char address[46];   /* textual IP address; empty for a Unix socket */
+    uid_t uid;        /* of a Unix socket's peer, by SO_PEERCRED when it connected */
+    char address[46]; /* textual IP address; empty for a Unix socket */
 };
 
 typedef void http_body_fn(struct http_request *req, struct str body, void *context);
@@ -105,18 +102,18 @@ typedef void http_drain_fn(struct http_request *req, void *context);
 /* A request. Every view lives as long as the request. */
 struct http_request {
     enum http_method method;
-    struct str target;     /* as sent: "/v1/jobs?limit=2" */
-    struct str path;       /* before '?'; begins with '/'; not decoded */
-    struct str query;      /* after '?'; empty if there is none */
+    struct str target; /* as sent: "/v1/jobs?limit=2" */
+    struct str path;   /* before '?'; begins with '/'; not decoded */
+    struct str query;  /* after '?'; empty if there is none */
     const struct http_header *headers;
     unsigned header_count;
     int64_t content_length; /* -1: none given (chunked or no body) */
     bool has_body;          /* Content-Length > 0 or chunked */
     bool keep_alive;
     struct http_peer peer;
-    struct arena arena;     /* for the handler too; ends with the request */
-    int64_t started_ns;     /* monotonic, when the header block was complete */
-    void *user;             /* for the handler */
+    struct arena arena;                 /* for the handler too; ends with the request */
+    int64_t started_ns;                 /* monotonic, when the header block was complete */
+    void *user;                         /* for the handler */
     struct http_connection *connection; /* the server's */
 };
 
@@ -165,8 +162,8 @@ void http_read_body(struct http_request *req, size_t limit, http_body_fn *on_bod
 
 /* Asks for the body as it comes; `on_chunk` views live during the call only. `on_end` is called
  * exactly once, unless the handler answers before the end: then the rest is discarded (or the
- * connection closed) and neither is called again. After an `err` of HUB_ERR_CLOSED the handler still
- * answers, as always; other errors it turns into the answer of its choice. */
+ * connection closed) and neither is called again. After an `err` of HUB_ERR_CLOSED the handler
+ * still answers, as always; other errors it turns into the answer of its choice. */
 void http_stream_body(struct http_request *req, uint64_t limit, http_chunk_fn *on_chunk,
                       http_body_end_fn *on_end, void *context);
 /* No more chunks until resumed; the client feels it through TCP. Allowed inside on_chunk. The
