@@ -48,10 +48,9 @@ static void *counted(void *block)
     return block;
 }
 
-/* Hidden, as everything of ours is by default, they would not replace those of shared libraries. */
-#pragma GCC visibility push(default)
-
-void *malloc(size_t size)
+/* Not malloc() itself, which the compiler knows: it would turn calloc() below into a call of
+ * calloc(). */
+static void *allocate(size_t size)
 {
     if (must_fail()) {
         return NULL;
@@ -59,12 +58,20 @@ void *malloc(size_t size)
     return counted((__interceptor_malloc ? __interceptor_malloc : __libc_malloc)(size));
 }
 
+/* Hidden, as everything of ours is by default, they would not replace those of shared libraries. */
+#pragma GCC visibility push(default)
+
+void *malloc(size_t size)
+{
+    return allocate(size);
+}
+
 void *calloc(size_t count, size_t size)
 {
     void *block = NULL;
 
     if (size == 0 || count <= SIZE_MAX / size) {
-        block = malloc(count * size);
+        block = allocate(count * size);
     }
     return block ? memset(block, 0, count * size) : NULL;
 }
@@ -90,7 +97,7 @@ void *reallocarray(void *old, size_t count, size_t size)
 char *strdup(const char *text)
 {
     size_t room = strlen(text) + 1;
-    char *copy = malloc(room);
+    char *copy = allocate(room);
 
     return copy ? memcpy(copy, text, room) : NULL;
 }
