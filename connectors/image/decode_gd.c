@@ -1,0 +1,168 @@
+/*
+ * GIF, TIFF and BMP, with libgd, after their structure was looked at: libgd takes a damaged file
+ * for a good one more often than not.
+ */
+#include <gd.h>
+#include <stdlib.h>
+
+#include "codec.h"
+#include "exif.h"
+#include "gif.h"
+#include "limits.h"
+
+typedef gdImagePtr gd_open_fn(int size, void *data);
+
+static void put_row(const gdImage *image, uint32_t y, uint32_t channels, uint8_t *to)
+{
+    const int *from = image->tpixels[y];
+    for (int x = 0; x < image->sx; x++, to += channels) {
+        int pixel = from[x];
+        to[0] = (uint8_t)gdTrueColorGetRed(pixel);
+        to[1] = (uint8_t)gdTrueColorGetGreen(pixel);
+        to[2] = (uint8_t)gdTrueColorGetBlue(pixel);
+        if (channels == 4)
+            to[3] = (uint8_t)(255 - (gdTrueColorGetAlpha(pixel) * 255 + 63) / gdAlphaMax);
+    }
+}
+
+static int deliver(gdImage *image, uint32_t channels, struct row_sink *sink, struct fault *fault)
+{
+    if (!image->trueColor && !gdImagePaletteToTrueColor(image))
+        return fault_memory(fault);
+    const struct raster raster = {(uint32_t)image->sx, (uint32_t)image->sy, channels, 1, 1};
+    uint8_t *row = malloc((size_t)raster.width * channels);
+    if (!row)
+        return fault_memory(fault);
+    int result = sink->begin(sink, &raster, fault);
+    for (uint32_t y = 0; y < raster.height && result == 0; y++) {
+        put_row(image, y, channels, row);
+        result = sink->row(sink, row, y, fault);
+    }
+    free(row);
+    return result;
+}
+
+static int decode(gd_open_fn *open, const char *format, const struct source *source,
+                  const struct image_header *header, struct row_sink *sink, struct fault *fault)
+{
+    gdImage *image = open((int)source->len, (void *)source->data);
+    if (!image)
+        return fault_set(fault, FAULT_INVALID, "The %s can't be decoded: its data is damaged.",
+                         format);
+    int result;
+    if ((uint32_t)image->sx != header->width || (uint32_t)image->sy != header->height)
+        result = fault_set(fault, FAULT_INVALID, "The %s's header and its data disagree.", format);
+    else
+        result = deliver(image, header->has_alpha ? 4 : 3, sink, fault);
+    gdImageDestroy(image);
+    return result;
+}
+
+/* --- GIF ---------------------------------------------------------------------------------------*/
+
+int gif_header(const struct source *source, struct image_header *ret_header, struct fault *fault)
+{
+    struct gif_outline outline;
+    if (!gif_outline_read(&outline, source))
+        return fault_set(fault, FAULT_INVALID, "The GIF is cut short.");
+    ret_header->width = outline.width;
+    ret_header->height = outline.height;
+    ret_header->frames = outline.frames;
+    ret_header->has_alpha = outline.first.transparent;
+    ret_header->channels = outline.first.transparent ? 4 : 3;
+    ret_header->progressive = outline.first.interlaced;
+    return 0;
+}
+
+int gif_decode(const struct source *source, const struct image_header *header, double reduction,
+               struct row_sink *sink, struct fault *fault)
+{
+    (void)reduction;
+    struct gif_outline outline;
+    if (!gif_outline_read(&outline, source) || !gif_frame_whole(&outline.first, source))
+        return fault_set(fault, FAULT_INVALID, "The GIF can't be decoded: its data is damaged.");
+    return decode(gdImageCreateFromGifPtr, "GIF", source, header, sink, fault);
+}
+
+/* --- TIFF --------------------------------------------------------------------------------------*/
+
+enum {
+    TIFF_WIDTH = 256,
+    TIFF_HEIGHT = 257,
+    TIFF_BITS = 258,
+    TIFF_SAMPLES = 277,
+    TIFF_EXTRA_SAMPLES = 338,
+    TIFF_ICC = 34675,
+    TIFF_MAX_PAGES = 10000,
+};
+
+int tiff_header(const struct source *source, struct image_header *ret_header, struct fault *fault)
+{
+    struct tiff_block block;
+    if (!tiff_block_init(&block, source->data, source->len))
+        return fault_set(fault, FAULT_INVALID, "The TIFF is cut short.");
+    uint32_t page = block.first;
+    ret_header->width = tiff_block_number(&block, page, TIFF_WIDTH, 0);
+    ret_header->height = tiff_block_number(&block, page, TIFF_HEIGHT, 0);
+    ret_header->depth = tiff_block_number(&block, page, TIFF_BITS, 1);
+    ret_header->channels = tiff_block_number(&block, page, TIFF_SAMPLES, 1);
+    ret_header->has_alpha = tiff_block_has(&block, page, TIFF_EXTRA_SAMPLES);
+    ret_header->has_icc = tiff_block_has(&block, page, TIFF_ICC);
+    uint32_t orientation = tiff_block_number(&block, page, TIFF_ORIENTATION, 1);
+    ret_header->orientation = orientation >= 1 && orientation <= 8 ? (int)orientation : 1;
+    uint32_t pages = 0;
+    for (; page != 0 && pages < TIFF_MAX_PAGES; page = tiff_block_next(&block, page))
+        pages++;
+    ret_header->frames = pages ? pages : 1;
+    if (ret_header->width == 0 || ret_header->height == 0)
+        return fault_set(fault, FAULT_INVALID, "The TIFF has no readable directory.");
+    return 0;
+}
+
+int tiff_decode(const struct source *source, const struct image_header *header, double reduction,
+                struct row_sink *sink, struct fault *fault)
+{
+    (void)reduction;
+    return decode(gdImageCreateFromTiffPtr, "TIFF", source, header, sink, fault);
+}
+
+/* --- BMP ---------------------------------------------------------------------------------------*/
+
+enum { BMP_CORE_HEADER = 12, BMP_INFO_HEADER = 40, BMP_RGB = 0, BMP_BITFIELDS = 3 };
+
+int bmp_header(const struct source *source, struct image_header *ret_header, struct fault *fault)
+{
+    const uint8_t *data = source->data;
+    uint32_t header_bytes = read_le32(data + 14);
+    uint32_t compression = BMP_RGB;
+    if (header_bytes == BMP_CORE_HEADER) {
+        ret_header->width = read_le16(data + 18);
+        ret_header->height = read_le16(data + 20);
+        ret_header->depth = read_le16(data + 24);
+    } else if (header_bytes >= BMP_INFO_HEADER && source_has(source, 14, BMP_INFO_HEADER)) {
+        /* A negative height says that the rows are stored top down. */
+        uint32_t height = read_le32(data + 22);
+        ret_header->width = read_le32(data + 18);
+        ret_header->height = height > INT32_MAX ? 0u - height : height;
+        ret_header->depth = read_le16(data + 28);
+        compression = read_le32(data + 30);
+    } else {
+        return fault_set(fault, FAULT_INVALID, "The BMP has no header.");
+    }
+    uint64_t stride = ((uint64_t)ret_header->width * ret_header->depth + 31) / 32 * 4;
+    bool plain = compression == BMP_RGB || compression == BMP_BITFIELDS;
+    bool sane = ret_header->width <= IMAGE_MAX_INPUT_SIDE && ret_header->depth <= 32;
+    if (plain && sane && read_le32(data + 10) + stride * ret_header->height > source->len)
+        return fault_set(
+            fault, ret_header->height > IMAGE_MAX_INPUT_SIDE ? FAULT_TOO_LARGE : FAULT_INVALID,
+            "The BMP is shorter than its %u × %u pixels.", ret_header->width, ret_header->height);
+    ret_header->depth = ret_header->depth > 8 ? 8 : ret_header->depth;
+    return 0;
+}
+
+int bmp_decode(const struct source *source, const struct image_header *header, double reduction,
+               struct row_sink *sink, struct fault *fault)
+{
+    (void)reduction;
+    return decode(gdImageCreateFromBmpPtr, "BMP", source, header, sink, fault);
+}

@@ -1,0 +1,113 @@
+/*
+ * The image connector: its descriptor, and what both operations begin and end with.
+ */
+#include "image.h"
+
+#include <gd.h>
+#include <string.h>
+
+#include "image_schemas.h"
+
+typedef int run_fn(struct task *task, struct fault *fault);
+
+static int open_input(struct task *task, struct fault *fault)
+{
+    const hub_file *file = task->host->file(task->job, HUB_STR("/image"));
+    if (!file)
+        return fault_set(fault, FAULT_INVALID, "There is no input file at /image.");
+    if (source_map(&task->source, file->fd, fault) != 0 ||
+        codec_sniff(&task->source, &task->codec, fault) != 0)
+        return -1;
+    return codec_read_header(task->codec, &task->source, &task->header, fault);
+}
+
+static void report(const struct task *task, const struct fault *fault)
+{
+    const char *code = fault_code(fault);
+    hub_str code_str = {code, strlen(code)};
+    hub_str message = {fault->message, strlen(fault->message)};
+    if (fault_retryable(fault))
+        task->host->retry(task->job, code_str, message, 0);
+    else
+        task->host->fail(task->job, code_str, message, (hub_str){0});
+}
+
+static void run(hub_instance *instance, hub_job *job, run_fn *operation)
+{
+    struct task task = {.host = (const hub_host *)instance, .job = job};
+    struct fault fault = {0};
+    if (open_input(&task, &fault) != 0 || operation(&task, &fault) != 0)
+        report(&task, &fault);
+    source_unmap(&task.source);
+}
+
+static void start_transform(hub_instance *instance, hub_job *job)
+{
+    run(instance, job, transform_run);
+}
+
+static void start_info(hub_instance *instance, hub_job *job)
+{
+    run(instance, job, info_run);
+}
+
+/* libgd's own words go to stderr unless somebody takes them; the fault says it better. */
+static void ignore_gd(int priority, const char *format, va_list args)
+{
+    (void)priority;
+    (void)format;
+    (void)args;
+}
+
+/* The host is all the state there is. */
+static hub_instance *create(const hub_host *host)
+{
+    gdSetErrorMethod(ignore_gd);
+    return (hub_instance *)host;
+}
+
+static const hub_operation TRANSFORM = {
+    .size = sizeof(hub_operation),
+    .retry_safety = HUB_RETRY_SAFE,
+    .name = HUB_STR_INIT("transform"),
+    .summary = HUB_STR_INIT("Resizes, crops, turns and converts a picture, once or many times."),
+    .input_schema = HUB_STR_INIT(TRANSFORM_SCHEMA),
+    .result_schema = HUB_STR_INIT(TRANSFORM_RESULT_SCHEMA),
+    .example = HUB_STR_INIT("{\"image\":{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"},"
+                            "\"outputs\":[{\"width\":800,\"format\":\"jpeg\"},"
+                            "{\"width\":200,\"height\":200,\"format\":\"webp\"}]}"),
+    .timeout_ms = 30000,
+    .start = start_transform,
+};
+
+static const hub_operation INFO = {
+    .size = sizeof(hub_operation),
+    .retry_safety = HUB_RETRY_SAFE,
+    .name = HUB_STR_INIT("info"),
+    .summary = HUB_STR_INIT("Tells format, size and kind of a picture from its header."),
+    .input_schema = HUB_STR_INIT(INFO_SCHEMA),
+    .result_schema = HUB_STR_INIT(INFO_RESULT_SCHEMA),
+    .example = HUB_STR_INIT("{\"image\":{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"}}"),
+    .timeout_ms = 30000,
+    .start = start_info,
+};
+
+static const hub_operation *const OPERATIONS[] = {&TRANSFORM, &INFO};
+
+static const hub_connector CONNECTOR = {
+    .size = sizeof(hub_connector),
+    .abi = HUB_ABI,
+    .name = HUB_STR_INIT("image"),
+    .version = HUB_STR_INIT("1.0.0"),
+    .licence = HUB_STR_INIT("Apache-2.0"),
+    .summary = HUB_STR_INIT("Thumbnails and conversions of JPEG, PNG, WebP, AVIF and GIF."),
+    .mode = HUB_MODE_BLOCKING,
+    .operation_count = sizeof(OPERATIONS) / sizeof(OPERATIONS[0]),
+    .operations = OPERATIONS,
+    .create = create,
+};
+
+HUB_EXPORT const hub_connector *hub_connector_entry(uint32_t host_abi)
+{
+    return HUB_ABI_MAJOR(host_abi) == HUB_ABI_MAJOR(HUB_ABI) ? &CONNECTOR : 0;
+}

@@ -1,0 +1,155 @@
+#include "kernel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double LOBES = 3;
+
+static double sinc(double x)
+{
+    return x == 0 ? 1 : sin(M_PI * x) / (M_PI * x);
+}
+
+static double lanczos(double x)
+{
+    return fabs(x) < LOBES ? sinc(x) * sinc(x / LOBES) : 0;
+}
+
+/* Fills in the weights of one sample: what lies at `centre`, seen through a window that is
+ * `stretch` samples wide per lobe. */
+static void weigh(struct kernel *self, uint32_t index, uint32_t size, double centre, double stretch)
+{
+    double reach = LOBES * stretch;
+    double first = fmax(ceil(centre - reach), 0);
+    double last = fmin(floor(centre + reach), size - 1.0);
+    uint32_t taps = (uint32_t)(last - first) + 1;
+    float *weights = self->weights + (uint64_t)index * self->most;
+    double sum = 0;
+    for (uint32_t i = 0; i < taps; i++)
+        sum += lanczos((first + i - centre) / stretch);
+    for (uint32_t i = 0; i < taps; i++)
+        weights[i] = (float)(lanczos((first + i - centre) / stretch) / sum);
+    /* At scale 1 all weights but one vanish, and at the ends the outermost often do. */
+    const float nothing = 1e-6f;
+    while (taps > 1 && fabsf(weights[taps - 1]) < nothing)
+        taps--;
+    uint32_t skip = 0;
+    while (skip + 1 < taps && fabsf(weights[skip]) < nothing)
+        skip++;
+    memmove(weights, weights + skip, (taps - skip) * sizeof(*weights));
+    self->first[index] = (uint32_t)first + skip;
+    self->taps[index] = taps - skip;
+}
+
+int kernel_init(struct kernel *self, uint32_t size, double start, double length, uint32_t count,
+                struct fault *fault)
+{
+    double scale = length / count;
+    double stretch = fmax(scale, 1);
+    double most = fmin(2 * LOBES * stretch + 2, size);
+    *self = (struct kernel){.count = count, .most = (uint32_t)ceil(most)};
+    self->first = malloc(count * sizeof(*self->first));
+    self->taps = malloc(count * sizeof(*self->taps));
+    self->weights = malloc((size_t)count * self->most * sizeof(*self->weights));
+    if (!self->first || !self->taps || !self->weights) {
+        kernel_release(self);
+        return fault_memory(fault);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        double centre = start + (i + 0.5) * scale - 0.5;
+        weigh(self, i, size, centre, stretch);
+    }
+    return 0;
+}
+
+void kernel_release(struct kernel *self)
+{
+    free(self->first);
+    free(self->taps);
+    free(self->weights);
+    *self = (struct kernel){0};
+}
+
+/* --- The loops ---------------------------------------------------------------------------------
+ * Plain C that compilers turn into vector instructions, compiled once for any processor and once
+ * for one with AVX2. Four rows at a time, to load and store each sum less often. */
+
+typedef float float4 __attribute__((vector_size(16)));
+
+static inline __attribute__((always_inline)) void sum_rows_body(float *restrict sum,
+                                                                const uint16_t *const *rows,
+                                                                const float *weights, uint32_t taps,
+                                                                uint32_t count)
+{
+    memset(sum, 0, count * sizeof(*sum));
+    uint32_t tap = 0;
+    for (; tap + 4 <= taps; tap += 4) {
+        const uint16_t *restrict a = rows[tap], *restrict b = rows[tap + 1];
+        const uint16_t *restrict c = rows[tap + 2], *restrict d = rows[tap + 3];
+        const float *w = weights + tap;
+        float wa = w[0], wb = w[1], wc = w[2], wd = w[3];
+        for (uint32_t i = 0; i < count; i++)
+            sum[i] += wa * (float)a[i] + wb * (float)b[i] + wc * (float)c[i] + wd * (float)d[i];
+    }
+    for (; tap < taps; tap++) {
+        const uint16_t *restrict a = rows[tap];
+        float weight = weights[tap];
+        for (uint32_t i = 0; i < count; i++)
+            sum[i] += weight * (float)a[i];
+    }
+}
+
+static inline __attribute__((always_inline)) void shrink_row_body(const struct kernel *kernel,
+                                                                  float *restrict to,
+                                                                  const float *restrict from)
+{
+    for (uint32_t x = 0; x < kernel->count; x++, to += 4) {
+        const float *weights = kernel_weights(kernel, x);
+        const float *pixel = from + (size_t)kernel->first[x] * 4;
+        float4 sum = {0};
+        for (uint32_t tap = 0; tap < kernel->taps[x]; tap++, pixel += 4) {
+            float4 sample;
+            memcpy(&sample, pixel, sizeof(sample));
+            sum += sample * weights[tap];
+        }
+        memcpy(to, &sum, sizeof(sum));
+    }
+}
+
+static void sum_rows_any(float *restrict sum, const uint16_t *const *rows, const float *weights,
+                         uint32_t taps, uint32_t count)
+{
+    sum_rows_body(sum, rows, weights, taps, count);
+}
+
+static void shrink_row_any(const struct kernel *kernel, float *restrict to,
+                           const float *restrict from)
+{
+    shrink_row_body(kernel, to, from);
+}
+
+#if defined(__x86_64__)
+#define WITH_AVX2 __attribute__((target("avx2,fma")))
+
+static WITH_AVX2 void sum_rows_avx2(float *restrict sum, const uint16_t *const *rows,
+                                    const float *weights, uint32_t taps, uint32_t count)
+{
+    sum_rows_body(sum, rows, weights, taps, count);
+}
+
+static WITH_AVX2 void shrink_row_avx2(const struct kernel *kernel, float *restrict to,
+                                      const float *restrict from)
+{
+    shrink_row_body(kernel, to, from);
+}
+#endif
+
+struct kernel_loops kernel_loops(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (struct kernel_loops){sum_rows_avx2, shrink_row_avx2};
+#endif
+    return (struct kernel_loops){sum_rows_any, shrink_row_any};
+}

@@ -1,0 +1,45 @@
+/*
+ * The weights of Lanczos3, and the two inner loops that apply them.
+ */
+#ifndef IMAGE_KERNEL_H
+#define IMAGE_KERNEL_H
+
+#include <stdint.h>
+
+#include "fault.h"
+
+/* Which samples of a line make which sample of the result, and how much of each. */
+struct kernel {
+    uint32_t count;  /* samples of the result */
+    uint32_t most;   /* the most that any one needs */
+    uint32_t *first; /* [count] */
+    uint32_t *taps;  /* [count], at least 1 */
+    float *weights;  /* [count][most]; of each they sum up to 1 */
+};
+
+/* Weights that turn the part [start, start + length) of a line of `size` samples into `count`. */
+int kernel_init(struct kernel *self, uint32_t size, double start, double length, uint32_t count,
+                struct fault *fault);
+void kernel_release(struct kernel *self);
+
+static inline const float *kernel_weights(const struct kernel *self, uint32_t index)
+{
+    return self->weights + (uint64_t)index * self->most;
+}
+
+/* Weighted sum of `taps` rows of `count` samples. */
+typedef void kernel_sum_rows_fn(float *restrict sum, const uint16_t *const *rows,
+                                const float *weights, uint32_t taps, uint32_t count);
+
+/* Shrinks a row of 4-sample pixels to kernel->count pixels. */
+typedef void kernel_shrink_row_fn(const struct kernel *kernel, float *restrict to,
+                                  const float *restrict from);
+
+/* The loops for the processor that we run on. */
+struct kernel_loops {
+    kernel_sum_rows_fn *sum_rows;
+    kernel_shrink_row_fn *shrink_row;
+};
+struct kernel_loops kernel_loops(void);
+
+#endif
