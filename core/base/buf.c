@@ -1,6 +1,5 @@
 #include "base/buf.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,10 +115,11 @@ void buf_append_u64(struct buf *self, uint64_t value)
 
 void buf_append_i64(struct buf *self, int64_t value)
 {
-    char text[24];
-    int len = snprintf(text, sizeof text, "%" PRId64, value);
-
-    buf_append(self, text, (size_t)len);
+    if (value < 0) {
+        buf_append_char(self, '-');
+    }
+    /* Negated as an unsigned number, since INT64_MIN has no positive counterpart. */
+    buf_append_u64(self, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void buf_append_format(struct buf *self, const char *format, ...)

@@ -74,8 +74,7 @@ static void append_object(struct buf *buf, struct json_object *object)
     bool first = true;
 
     buf_append_char(buf, '{');
-    json_object_object_foreach(object, name, value)
-    {
+    json_object_object_foreach(object, name, value) {
         if (!first) {
             buf_append_char(buf, ',');
         }

@@ -16,8 +16,8 @@
  *
  * Numbers: an integer literal that fits int64 or uint64 is kept exactly; any other number becomes
  * a double that remembers its source text, so writing it gives the same digits. A number whose
- * double is infinite (1e400) is refused. `-0` stays a double. A double's user data in json-c is that
- * source text and nothing else; never set another.
+ * double is infinite (1e400) is refused. `-0` stays a double. A double's user data in json-c is
+ * that source text and nothing else; never set another.
  *
  * Thread: [any]; a value by one thread at a time.
  */

@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/json_string.h"
+
 #include <limits.h>
 #include <locale.h>
 #include <math.h>
@@ -24,12 +26,6 @@ struct reader {
     int containers_left;
     const char *failed_at;
     struct hub_error *error;
-};
-
-/* What stands between two quotes, checked but not yet unescaped. */
-struct raw_string {
-    struct str text;
-    bool escaped;
 };
 
 static int read_value(struct reader *r, struct json_object **ret_value);
@@ -88,164 +84,16 @@ static bool take(struct reader *r, char c)
 
 /* --- strings ---------------------------------------------------------------------------------- */
 
-/* Four hexadecimal digits, or -1. */
-static int32_t hex4(const char *at, const char *end)
+static int read_raw_string(struct reader *r, struct json_raw_string *ret_raw)
 {
-    int32_t value = 0;
+    const char *why = json_string_scan(&r->at, r->end, ret_raw);
 
-    if (end - at < 4) {
-        return -1;
-    }
-    for (int i = 0; i < 4; i++) {
-        char c = at[i];
-        char letter = (char)(c | 0x20);
-        if (c >= '0' && c <= '9') {
-            value = value << 4 | (c - '0');
-        } else if (letter >= 'a' && letter <= 'f') {
-            value = value << 4 | (letter - 'a' + 10);
-        } else {
-            return -1;
-        }
-    }
-    return value;
-}
-
-static const char *read_unicode_escape(const char *at, const char *end, uint32_t *ret_char)
-{
-    int32_t unit = hex4(at, end);
-    at += 4;
-    if (unit <= 0 || (unit >= 0xdc00 && unit <= 0xdfff)) {
-        return NULL;
-    }
-    if (unit < 0xd800 || unit > 0xdbff) {
-        *ret_char = (uint32_t)unit;
-        return at;
-    }
-    if (end - at < 6 || at[0] != '\\' || at[1] != 'u') {
-        return NULL;
-    }
-    int32_t low = hex4(at + 2, end);
-    if (low < 0xdc00 || low > 0xdfff) {
-        return NULL;
-    }
-    *ret_char = 0x10000u + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
-    return at + 6;
-}
-
-/* Reads one escape from its backslash on. Returns what follows it, or NULL if it is not valid: no
- * such escape, U+0000, or half a surrogate pair. */
-static const char *read_escape(const char *at, const char *end, uint32_t *ret_char)
-{
-    static const char meaning[128] = {
-        ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-        ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t',
-    };
-
-    if (end - at < 2) {
-        return NULL;
-    }
-    unsigned char letter = (unsigned char)at[1];
-    if (letter == 'u') {
-        return read_unicode_escape(at + 2, end, ret_char);
-    }
-    if (letter >= sizeof meaning || !meaning[letter]) {
-        return NULL;
-    }
-    *ret_char = (unsigned char)meaning[letter];
-    return at + 2;
-}
-
-/* Reads a string from its first quote to behind its last, and checks all of it. */
-static int read_raw_string(struct reader *r, struct raw_string *ret_raw)
-{
-    const char *first = ++r->at;
-    bool escaped = false;
-
-    while (r->at < r->end && *r->at != '"') {
-        unsigned char c = (unsigned char)*r->at;
-        if (c >= 0x80) {
-            size_t len = str_utf8_char_len(str_of(r->at, (size_t)(r->end - r->at)));
-            if (len == 0) {
-                return fail(r, "not UTF-8");
-            }
-            r->at += len;
-        } else if (c == '\\') {
-            uint32_t ignored;
-            const char *next = read_escape(r->at, r->end, &ignored);
-            if (!next) {
-                return fail(r, "invalid escape");
-            }
-            r->at = next;
-            escaped = true;
-        } else if (c >= 0x20) {
-            r->at++;
-        } else {
-            return fail(r, "control character in a string");
-        }
-    }
-    if (r->at == r->end) {
-        return fail(r, "");
-    }
-    *ret_raw = (struct raw_string){str_of(first, (size_t)(r->at - first)), escaped};
-    r->at++;
-    return 0;
-}
-
-static char *put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        *to++ = (char)c;
-        return to;
-    }
-    if (c < 0x800) {
-        *to++ = (char)(0xc0 | c >> 6);
-    } else {
-        if (c < 0x10000) {
-            *to++ = (char)(0xe0 | c >> 12);
-        } else {
-            *to++ = (char)(0xf0 | c >> 18);
-            *to++ = (char)(0x80 | (c >> 12 & 0x3f));
-        }
-        *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-    }
-    *to++ = (char)(0x80 | (c & 0x3f));
-    return to;
-}
-
-/* The text without its escapes, malloc'ed and NUL-terminated; NULL if there is no memory. An
- * escape is never shorter than what it stands for. */
-static char *unescape(const struct raw_string *raw, size_t *ret_len)
-{
-    const char *at = raw->text.ptr;
-    const char *end = at + raw->text.len;
-    char *bytes = malloc(raw->text.len + 1);
-    char *to = bytes;
-
-    if (!bytes) {
-        return NULL;
-    }
-    if (!raw->escaped) {
-        memcpy(to, at, raw->text.len);
-        to += raw->text.len;
-        at = end;
-    }
-    while (at < end) {
-        uint32_t c;
-        if (*at == '\\') {
-            at = read_escape(at, end, &c);
-            to = put_utf8(to, c);
-        } else {
-            *to++ = *at++;
-        }
-    }
-    *to = '\0';
-    *ret_len = (size_t)(to - bytes);
-    return bytes;
+    return why ? fail(r, why) : 0;
 }
 
 static int read_string(struct reader *r, struct json_object **ret_value)
 {
-    struct raw_string raw;
+    struct json_raw_string raw;
     int err = read_raw_string(r, &raw);
     if (err < 0) {
         return err;
@@ -254,7 +102,7 @@ static int read_string(struct reader *r, struct json_object **ret_value)
         *ret_value = json_object_new_string_len(raw.text.ptr, (int)raw.text.len);
     } else {
         size_t len = 0;
-        char *bytes = unescape(&raw, &len);
+        char *bytes = json_string_unescape(&raw, &len);
         *ret_value = bytes ? json_object_new_string_len(bytes, (int)len) : NULL;
         free(bytes);
     }
@@ -423,7 +271,7 @@ static int read_member(struct reader *r, struct json_object *object)
 {
     struct lh_table *table = json_object_get_object(object);
     const char *first = r->at;
-    struct raw_string raw;
+    struct json_raw_string raw;
     size_t len;
 
     if (!next_is(r, '"')) {
@@ -433,7 +281,7 @@ static int read_member(struct reader *r, struct json_object *object)
     if (err < 0) {
         return err;
     }
-    char *name = unescape(&raw, &len);
+    char *name = json_string_unescape(&raw, &len);
     if (!name) {
         return fail_memory(r);
     }

@@ -19,7 +19,7 @@ struct list {
     struct list *prev;
 };
 
-#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define LIST_FOR_EACH(it, head)                                                                    \
     for (struct list *it = (head)->next, *it##_next = it->next; it != (head);                      \

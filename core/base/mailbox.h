@@ -39,8 +39,8 @@ struct mailbox {
 
 /* With `wake` NULL the box makes an eventfd for mailbox_wait(). 0 or HUB_ERR_IO. */
 HUB_MUST_CHECK int mailbox_init(struct mailbox *self, mailbox_wake_fn *wake, void *wake_context);
-/* The box must be empty and every mailbox_push() must have returned: a push may still ring after the
- * receiver has its message, so join the senders first. */
+/* The box must be empty and every mailbox_push() must have returned: a push may still ring after
+ * the receiver has its message, so join the senders first. */
 void mailbox_release(struct mailbox *self);
 
 void mailbox_push(struct mailbox *self, struct mail *mail); /* [any] */

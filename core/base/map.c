@@ -50,8 +50,7 @@ static int grow(struct map *self)
     if (!bigger.slots) {
         return HUB_ERR_NOMEM;
     }
-    MAP_FOR_EACH(entry, self)
-    {
+    MAP_FOR_EACH(entry, self) {
         *find(&bigger, entry->key, entry->hash) = *entry;
     }
     free(self->slots);

@@ -10,8 +10,7 @@ static void check(struct list *list, const char *expected)
 {
     char names[16];
     size_t n = 0;
-    LIST_FOR_EACH(link, list)
-    {
+    LIST_FOR_EACH(link, list) {
         names[n++] = CONTAINER_OF(link, struct item, link)->name;
         assert_ptr_equal(link->next->prev, link);
     }
@@ -49,8 +48,7 @@ static void the_current_element_may_be_removed(void **state)
         items[i].name = (char)('a' + i);
         list_append(&list, &items[i].link);
     }
-    LIST_FOR_EACH(link, &list)
-    {
+    LIST_FOR_EACH(link, &list) {
         list_remove(link);
     }
     assert_true(list_empty(&list));

@@ -81,8 +81,7 @@ static void keeps_track_under_random_changes(void **state)
         assert_int_equal(m.len, len);
     }
     size_t visited = 0;
-    MAP_FOR_EACH(entry, &m)
-    {
+    MAP_FOR_EACH(entry, &m) {
         struct pair *p = entry->value;
         assert_true(p->in_map);
         assert_true(str_eq(entry->key, key_of(p)));
