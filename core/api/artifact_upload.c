@@ -1,0 +1,263 @@
+/*
+ * POST /v1/artifacts: a body of any length into a blob.
+ *
+ *   chunk → filling buffer ─(pool)→ blob_writer: hash + write │ chunks go on into the other buffer
+ *   end   → last write → fsync → STORE_ARTIFACT_INSERT → 201
+ *
+ * While the pool writes one buffer the socket fills the other; when that is full as well the socket
+ * is paused: so an upload holds two buffers, whatever its size.
+ */
+#include "api/artifacts.h"
+
+#include "api/disposition.h"
+#include "api/render.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+#define UPLOAD_BUFFER (256u * 1024)
+
+enum upload_work { WORK_OPEN, WORK_WRITE, WORK_FINISH, WORK_CLEAN };
+
+struct upload {
+    struct api *api;
+    struct api_call *call; /* NULL once it was answered */
+    struct artifact_record artifact;
+    struct blob_writer writer;
+    struct blob_pending pending;
+    struct buf filling; /* the socket's */
+    struct buf writing; /* the pool's while `busy` */
+    uv_work_t work;
+    enum upload_work doing;
+    bool busy;
+    bool paused;
+    bool ended;    /* the body is complete, or broken off: see body_err */
+    bool finished; /* the blob is on disk */
+    int body_err;
+    int err;       /* of the disk */
+    struct hub_error error;
+    char sha256[SHA256_HEX_LEN + 1];
+};
+
+static void advance(struct upload *self);
+
+static void upload_free(struct upload *self)
+{
+    buf_release(&self->filling);
+    buf_release(&self->writing);
+    free(self);
+}
+
+/* --- On the pool -------------------------------------------------------------------------------*/
+
+static void do_work(uv_work_t *work)
+{
+    struct upload *self = work->data;
+    struct blob_store *blobs = self->api->deps.blobs;
+
+    switch (self->doing) {
+    case WORK_OPEN:
+        self->err = blob_writer_open(blobs, self->api->config.artifact_max, &self->writer,
+                                     &self->error);
+        break;
+    case WORK_WRITE:
+        self->err = blob_writer_write(&self->writer, self->writing.ptr, self->writing.len,
+                                      &self->error);
+        break;
+    case WORK_FINISH:
+        self->err = blob_writer_finish(&self->writer, &self->pending, &self->error);
+        break;
+    case WORK_CLEAN:
+        blob_writer_abort(&self->writer);
+        blob_discard(blobs, &self->pending);
+        break;
+    }
+}
+
+static void after_work(uv_work_t *work, int status)
+{
+    struct upload *self = work->data;
+
+    (void)status;
+    if (self->doing == WORK_CLEAN) {
+        upload_free(self);
+        return;
+    }
+    self->busy = false;
+    buf_clear(&self->writing);
+    self->finished = self->finished || (self->doing == WORK_FINISH && self->err == 0);
+    advance(self);
+}
+
+static void begin_work(struct upload *self, enum upload_work what)
+{
+    self->busy = true;
+    self->doing = what;
+    self->work.data = self;
+    uv_queue_work(self->api->deps.loop, &self->work, do_work, after_work);
+}
+
+/* --- The end -----------------------------------------------------------------------------------*/
+
+static void abandon(struct upload *self)
+{
+    struct api_call *call = self->call;
+    int err = self->err < 0 ? self->err : self->body_err;
+
+    self->call = NULL;
+    if (err == HUB_ERR_TOO_LARGE) {
+        api_fail(call, err, "an artifact has at most %llu bytes",
+                 (unsigned long long)call->api->config.artifact_max);
+    } else {
+        api_fail(call, err, "%s", self->err < 0 ? self->error.detail : "the upload was broken off");
+    }
+    begin_work(self, WORK_CLEAN);
+}
+
+static void on_inserted(struct store_op *op, void *context)
+{
+    struct upload *self = context;
+    struct api_call *call = self->call;
+    char path[sizeof "/v1/artifacts/" + ID_TEXT_LEN] = "/v1/artifacts/";
+    struct http_header location = {STR("Location"), {path, sizeof path - 1}};
+    struct buf body;
+
+    if (op->err < 0) {
+        self->err = hub_fail(&self->error, op->err, "the artifact could not be stored");
+        abandon(self);
+        return;
+    }
+    id_format(&self->artifact.id, path + sizeof "/v1/artifacts/" - 1);
+    buf_init(&body, 16 * 1024);
+    render_artifact(&body, &self->artifact);
+    api_reply_with(call, 201, buf_view(&body), &location, 1);
+    buf_release(&body);
+    upload_free(self);
+}
+
+static void insert(struct upload *self)
+{
+    struct api_call *call = self->call;
+    struct store_op *op = store_op_new(STORE_ARTIFACT_INSERT);
+    int64_t now = clock_wall_ms();
+
+    if (op == NULL) {
+        self->err = hub_fail(&self->error, HUB_ERR_NOMEM, "out of memory");
+        abandon(self);
+        return;
+    }
+    sha256_hex(&self->pending.digest, self->sha256);
+    self->artifact.id = id_next(&call->api->ids, now);
+    self->artifact.size = self->pending.size;
+    self->artifact.sha256 = str_of(self->sha256, SHA256_HEX_LEN);
+    self->artifact.created_at = now;
+    self->artifact.expires_at = now + call->api->config.artifact_retention_ms;
+    op->artifact_insert.artifact = self->artifact;
+    op->artifact_insert.blob = self->pending;
+    op->done = on_inserted;
+    op->context = self;
+    api_submit(call, op);
+}
+
+/* What is next? Called whenever the socket or the pool has done something. */
+static void advance(struct upload *self)
+{
+    if (self->busy) {
+        return;
+    }
+    if (self->err < 0 || self->body_err < 0) {
+        abandon(self);
+    } else if (self->finished) {
+        insert(self);
+    } else if (self->filling.len >= UPLOAD_BUFFER || (self->ended && self->filling.len > 0)) {
+        struct buf full = self->filling;
+        self->filling = self->writing;
+        self->writing = full;
+        begin_work(self, WORK_WRITE);
+    } else if (self->ended) {
+        begin_work(self, WORK_FINISH);
+    }
+    if (self->busy && self->paused && !self->ended) {
+        self->paused = false;
+        http_body_resume(self->call->req);
+    }
+}
+
+/* --- The socket --------------------------------------------------------------------------------*/
+
+static void on_chunk(struct http_request *req, struct str chunk, void *context)
+{
+    struct upload *self = context;
+
+    buf_append_str(&self->filling, chunk);
+    if (buf_failed(&self->filling)) {
+        self->err = hub_fail(&self->error, HUB_ERR_NOMEM, "out of memory");
+    }
+    if (self->busy && self->filling.len >= UPLOAD_BUFFER) {
+        self->paused = true;
+        http_body_pause(req);
+    }
+    advance(self);
+}
+
+static void on_end(struct http_request *req, int err, void *context)
+{
+    struct upload *self = context;
+
+    (void)req;
+    self->ended = true;
+    self->body_err = err;
+    advance(self);
+}
+
+static bool is_media_type(struct str type)
+{
+    struct str subtype = type;
+
+    str_split(&subtype, '/');
+    if (subtype.len == 0 || type.len > 127) {
+        return false;
+    }
+    for (size_t i = 0; i < type.len; i++) {
+        if (type.ptr[i] < 0x20 || type.ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void api_artifact_create(struct api_call *call)
+{
+    struct http_request *req = call->req;
+    struct str type = http_header(req, "content-type");
+    struct upload *self;
+
+    if (type.ptr == NULL) {
+        type = STR("application/octet-stream");
+    }
+    if (!is_media_type(type)) {
+        api_fail(call, HUB_ERR_BAD_REQUEST, "Content-Type is not a media type");
+        return;
+    }
+    if (store_is_full(call->api->deps.store)) {
+        api_fail(call, HUB_ERR_STORAGE_FULL, "there is no space for new artifacts");
+        return;
+    }
+    self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        api_fail(call, HUB_ERR_NOMEM, "out of memory");
+        return;
+    }
+    self->api = call->api;
+    self->call = call;
+    self->artifact.media_type = type;
+    self->artifact.name =
+        disposition_file_name(http_header(req, "content-disposition"), &req->arena);
+    if (self->artifact.name.len == 0) {
+        self->artifact.name = STR("upload");
+    }
+    buf_init(&self->filling, 2 * UPLOAD_BUFFER + (1u << 20));
+    buf_init(&self->writing, 2 * UPLOAD_BUFFER + (1u << 20));
+    begin_work(self, WORK_OPEN);
+    http_stream_body(req, call->api->config.artifact_max, on_chunk, on_end, self);
+}

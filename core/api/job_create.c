@@ -1,0 +1,332 @@
+/*
+ * POST /v1/jobs: from a body to a durable job.
+ *
+ *   body → JSON → JobCreate schema (call.c) → job type → operation's schema → files it names
+ *        → STORE_JOB_INSERT → engine → 202, or waits for the end
+ */
+#include "api/idempotency.h"
+#include "api/jobs.h"
+#include "api/json_span.h"
+#include "api/render.h"
+#include "api/types.h"
+#include "api/wait.h"
+#include "base/clock.h"
+#include "base/hash.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETENTION_MAX_MS (365LL * 24 * 3600 * 1000)
+#define JOB_CREATED_MAX  (2u << 20)
+
+/* A job on its way into the queue. */
+struct creation {
+    struct api_call *call;
+    struct store_idempotency idempotency;
+    unsigned wait_s;
+};
+
+/* --- Filling the record ------------------------------------------------------------------------*/
+
+static uint32_t get_u32(struct json_object *body, const char *name, uint32_t fallback)
+{
+    int64_t value;
+
+    return json_get_i64(body, name, &value) ? (uint32_t)value : fallback;
+}
+
+static int64_t get_time(struct json_object *body, const char *name)
+{
+    struct str text;
+    int64_t at = 0;
+
+    if (json_get_str(body, name, &text) && !clock_parse(text, &at)) {
+        at = 0; /* the schema's format has let through what is out of our range */
+    }
+    return at;
+}
+
+static int64_t get_retention(struct json_object *body)
+{
+    int64_t ms = JOB_RETENTION_MS_DEFAULT;
+    struct str text;
+
+    if (json_get_str(body, "retention", &text) &&
+        (!clock_parse_duration(text, &ms) || ms > RETENTION_MAX_MS)) {
+        return -1;
+    }
+    return ms;
+}
+
+/* A copy of the member's own bytes, or of the value written anew where they can't be told. */
+static struct str member_bytes(struct api_call *call, const char *name, struct arena *arena)
+{
+    struct json_object *value;
+    struct str span;
+
+    if (!json_object_object_get_ex(call->json, name, &value)) {
+        return (struct str){0};
+    }
+    span = json_member_span(call->body, str_from_c(name));
+    if (span.ptr == NULL) {
+        span = str_from_c(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+    }
+    return arena_str(arena, span);
+}
+
+static bool fill_after(struct api_call *call, struct arena *arena, struct job_record *job)
+{
+    struct json_object *list;
+    struct id *ids;
+
+    if (!json_get_array(call->json, "after", &list)) {
+        return true;
+    }
+    job->after_count = (unsigned)json_object_array_length(list);
+    ids = arena_alloc(arena, (job->after_count + 1) * sizeof *ids);
+    if (ids == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < job->after_count; i++) {
+        if (!id_parse(json_str(json_object_array_get_idx(list, i)), &ids[i])) {
+            return false;
+        }
+    }
+    job->after = ids;
+    return true;
+}
+
+static bool fill_record(struct api_call *call, const struct job_type *type, struct arena *arena,
+                        struct job_record *job)
+{
+    struct json_object *body = call->json;
+    struct str queue = STR("default");
+    int64_t priority = 0;
+
+    json_get_str(body, "queue", &queue);
+    json_get_i64(body, "priority", &priority);
+    job->type = arena_str(arena, type->name);
+    job->queue = arena_str(arena, queue);
+    job->input = member_bytes(call, "input", arena);
+    job->labels = member_bytes(call, "labels", arena);
+    job->traceparent = arena_str(arena, http_header(call->req, "traceparent"));
+    job->created_by = arena_str(arena, str_from_c(call->principal.name));
+    job->priority = (int)priority;
+    job->retry_safety = type->retry_safety;
+    job->timeout_ms = get_u32(body, "timeout_ms", type->timeout_ms);
+    job->max_attempts = get_u32(body, "max_attempts", type->max_attempts);
+    job->run_at = get_time(body, "run_at");
+    job->expires_at = get_time(body, "expires_at");
+    job->retention_ms = get_retention(body);
+    return job->type.ptr != NULL && job->queue.ptr != NULL && fill_after(call, arena, job);
+}
+
+/* --- Checking ----------------------------------------------------------------------------------*/
+
+static const struct job_type *find_type(struct api_call *call)
+{
+    struct types *types = call->api->deps.types;
+    const struct job_type *type;
+    struct str name = {0};
+    struct str near;
+
+    json_get_str(call->json, "type", &name);
+    type = types_find(types, name);
+    if (type != NULL) {
+        return type;
+    }
+    near = types_suggest(types, name);
+    struct http_problem_item item = {STR("/type"), STR("type"), STR("no connector offers it")};
+    char detail[HUB_ERROR_DETAIL_MAX];
+    snprintf(detail, sizeof detail, "no connector offers \"%.*s\"%s%.*s%s", STR_ARG(name),
+             near.len ? ", did you mean \"" : "", (int)near.len, near.len ? near.ptr : "",
+             near.len ? "\"?" : "");
+    struct http_problem problem = {
+        .err = HUB_ERR_UNKNOWN_TYPE,
+        .detail = str_from_c(detail),
+        .items = &item,
+        .item_count = 1,
+    };
+    json_object_put(call->json);
+    call->json = NULL;
+    http_respond_problem_full(call->req, &problem);
+    return NULL;
+}
+
+static bool input_is_valid(struct api_call *call, const struct job_type *type,
+                           struct json_object *input)
+{
+    struct schema_errors errors;
+    int err;
+
+    schema_errors_init(&errors, SCHEMA_ERRORS_MAX);
+    err = schema_validate(type->input, input, &errors);
+    if (err < 0) {
+        api_fail_schema(call, &errors, STR("/input"));
+    }
+    schema_errors_release(&errors);
+    return err == 0;
+}
+
+/* The artifacts that the input names; files of other jobs and bytes in place are found later. */
+static int fill_files(const struct job_type *type, struct json_object *input, struct arena *arena,
+                      struct job_record *job)
+{
+    struct file_ref *refs;
+    struct id *ids;
+    unsigned count;
+    int err;
+
+    if (type->places.count == 0) {
+        return 0;
+    }
+    err = places_collect(&type->places, input, arena, &refs, &count);
+    if (err < 0 || count == 0) {
+        return err;
+    }
+    ids = arena_alloc(arena, count * sizeof *ids);
+    if (ids == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (refs[i].kind == FILE_REF_ARTIFACT) {
+            ids[job->file_count++] = refs[i].artifact;
+        }
+    }
+    job->files = ids;
+    return 0;
+}
+
+/* --- Into the queue ----------------------------------------------------------------------------*/
+
+static void answer_accepted(struct creation *creation, const struct store_job_insert *insert)
+{
+    struct job_record job = insert->job;
+    struct api_call *call = creation->call;
+    char path[sizeof "/v1/jobs/" + ID_TEXT_LEN] = "/v1/jobs/";
+    struct http_header location = {STR("Location"), {path, sizeof path - 1}};
+    struct buf body;
+
+    job.state = insert->ret_state;
+    id_format(&job.id, path + 9);
+    buf_init(&body, JOB_CREATED_MAX);
+    render_job(&body, &job, NULL, RENDER_FULL);
+    api_reply_with(call, 202, buf_view(&body), &location, 1);
+    buf_release(&body);
+}
+
+static void fail_submitted(struct creation *creation, const struct store_op *op)
+{
+    const struct store_job_insert *insert = &op->job_insert;
+    char id[ID_TEXT_LEN + 1];
+
+    id_format(&insert->ret_unknown, id);
+    switch (op->err) {
+    case HUB_ERR_UNKNOWN_ARTIFACT:
+        api_fail(creation->call, op->err, "there is no artifact %s", id);
+        break;
+    case HUB_ERR_NOT_FOUND:
+        api_fail(creation->call, HUB_ERR_INVALID_INPUT, "after: there is no job %s", id);
+        break;
+    case HUB_ERR_IDEMPOTENCY_MISMATCH:
+        api_fail(creation->call, op->err, "the key was used with another body");
+        break;
+    default:
+        api_fail(creation->call, op->err, "the job was not accepted");
+    }
+}
+
+static void on_submitted(void *context, struct store_op *op)
+{
+    struct creation *creation = context;
+    struct api_call *call = creation->call;
+    const struct store_job_insert *insert = &op->job_insert;
+    bool replayed = op->err == HUB_ERR_CONFLICT;
+    const struct id *id = replayed ? &insert->ret_existing : &insert->job.id;
+
+    idempotency_end(call->api, &creation->idempotency);
+    if (replayed && id_is_zero(id)) {
+        api_fail(call, HUB_ERR_GONE, "the job that this Idempotency-Key made is deleted");
+    } else if (op->err < 0 && !replayed) {
+        fail_submitted(creation, op);
+    } else if (creation->wait_s > 0) {
+        wait_for_job(call, id, creation->wait_s);
+    } else if (replayed) {
+        api_answer_job(call, id, ANSWER_REPLAYED);
+    } else {
+        answer_accepted(creation, insert);
+    }
+}
+
+static void fail_filling(struct api_call *call, const struct job_record *job, int err)
+{
+    if (job->retention_ms < 0) {
+        api_fail(call, HUB_ERR_INVALID_INPUT, "retention: at most P365D, without months or years");
+    } else if (err == HUB_ERR_LIMIT) {
+        api_fail(call, HUB_ERR_INVALID_INPUT, "input: names more than %d files", JOB_FILES_MAX);
+    } else {
+        api_fail(call, HUB_ERR_NOMEM, "out of memory");
+    }
+}
+
+static void submit(struct creation *creation, const struct job_type *type,
+                   struct json_object *input)
+{
+    struct api_call *call = creation->call;
+    struct store_op *op = store_op_new(STORE_JOB_INSERT);
+    struct job_record *job;
+    int err = HUB_ERR_NOMEM;
+
+    if (op == NULL) {
+        api_fail(call, HUB_ERR_NOMEM, "out of memory");
+        return;
+    }
+    job = &op->job_insert.job;
+    if (fill_record(call, type, &op->arena, job)) {
+        err = job->retention_ms < 0 ? HUB_ERR_INVALID_INPUT
+                                    : fill_files(type, input, &op->arena, job);
+    }
+    if (err < 0) {
+        fail_filling(call, job, err);
+        store_op_free(op);
+        return;
+    }
+    if (!idempotency_begin(call, &creation->idempotency)) {
+        store_op_free(op);
+        return;
+    }
+    if (creation->idempotency.given) {
+        sha256_of(call->body, &creation->idempotency.request);
+        op->job_insert.idempotency = creation->idempotency;
+    }
+    jobs_submit(call->api->deps.jobs, op, on_submitted, creation);
+}
+
+void api_job_create(struct api_call *call)
+{
+    struct creation *creation = arena_zalloc(&call->req->arena, sizeof *creation);
+    struct json_object *empty = NULL;
+    struct json_object *input = NULL;
+    const struct job_type *type;
+
+    if (creation == NULL) {
+        api_fail(call, HUB_ERR_NOMEM, "out of memory");
+        return;
+    }
+    creation->call = call;
+    creation->wait_s = wait_preference(call->req, call->api->config.wait_max_s);
+    if (idempotency_read(call, &creation->idempotency) < 0) {
+        return;
+    }
+    type = find_type(call);
+    if (type == NULL) {
+        return;
+    }
+    if (!json_get_object(call->json, "input", &input)) {
+        input = empty = json_object_new_object();
+    }
+    if (input_is_valid(call, type, input)) {
+        submit(creation, type, input);
+    }
+    json_object_put(empty);
+}

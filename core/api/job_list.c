@@ -1,0 +1,201 @@
+/* GET /v1/jobs: filters, newest first, keyset-paged by id. */
+#include "api/jobs.h"
+
+#include "api/render.h"
+#include "base/hash.h"
+
+#include <string.h>
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX     500
+#define LIST_BODY_MAX (8u << 20)
+
+/* An opaque cursor is the base64url of the id after which the next page goes on. */
+#define CURSOR_LEN 22
+
+static void cursor_append(struct buf *out, const struct id *id)
+{
+    base64url_append(out, id_view(id));
+}
+
+static bool cursor_parse(struct str cursor, struct id *ret_id)
+{
+    struct buf standard, bytes;
+    bool ok = false;
+
+    buf_init(&standard, CURSOR_LEN + 2);
+    buf_init(&bytes, sizeof ret_id->bytes);
+    if (cursor.len == CURSOR_LEN) {
+        for (size_t i = 0; i < cursor.len; i++) {
+            char c = cursor.ptr[i];
+            buf_append_char(&standard, c == '-' ? '+' : c == '_' ? '/' : c);
+        }
+        buf_append_c(&standard, "==");
+        ok = base64_decode(buf_view(&standard), &bytes) == 0 && bytes.len == sizeof ret_id->bytes;
+    }
+    if (ok) {
+        memcpy(ret_id->bytes, bytes.ptr, sizeof ret_id->bytes);
+    }
+    buf_release(&standard);
+    buf_release(&bytes);
+    return ok;
+}
+
+/* --- Filters -----------------------------------------------------------------------------------*/
+
+/* "queued" or "queued,running" */
+static bool read_states(struct api_call *call, uint32_t *ret_states)
+{
+    struct str rest;
+
+    if (!api_query(call, "state", &rest)) {
+        return false;
+    }
+    while (rest.ptr != NULL) {
+        struct str name = str_split(&rest, ',');
+        enum job_state state;
+
+        if (!job_state_parse(name, &state)) {
+            api_fail(call, HUB_ERR_BAD_REQUEST, "there is no state \"%.*s\"",
+                     (int)(name.len < 64 ? name.len : 64), name.ptr);
+            return false;
+        }
+        *ret_states |= 1u << state;
+    }
+    return true;
+}
+
+static bool read_label(struct api_call *call, struct store_job_list *list)
+{
+    struct str label;
+
+    if (!api_query(call, "label", &label)) {
+        return false;
+    }
+    if (label.ptr == NULL) {
+        return true;
+    }
+    list->label_key = str_split(&label, ':');
+    list->label_value = label;
+    if (list->label_key.len == 0 || label.ptr == NULL) {
+        api_fail(call, HUB_ERR_BAD_REQUEST, "parameter label must be NAME:VALUE");
+        return false;
+    }
+    return true;
+}
+
+static bool read_cursor(struct api_call *call, struct id *ret_before)
+{
+    struct str cursor;
+
+    if (!api_query(call, "cursor", &cursor)) {
+        return false;
+    }
+    if (cursor.ptr != NULL && !cursor_parse(cursor, ret_before)) {
+        api_fail(call, HUB_ERR_BAD_REQUEST, "this cursor was not made here");
+        return false;
+    }
+    return true;
+}
+
+static bool read_filters(struct api_call *call, struct store_job_list *list)
+{
+    uint64_t limit;
+
+    if (!read_states(call, &list->states) || !api_query(call, "type", &list->type) ||
+        !api_query(call, "queue", &list->queue) || !read_label(call, list) ||
+        !api_query_time(call, "created_from", &list->created_from) ||
+        !api_query_time(call, "created_to", &list->created_to) ||
+        !read_cursor(call, &list->before) ||
+        !api_query_u64(call, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit)) {
+        return false;
+    }
+    list->limit = (unsigned)limit;
+    return true;
+}
+
+/* --- The answer --------------------------------------------------------------------------------*/
+
+/* The same request with another cursor (RFC 8288). */
+static void append_link(struct buf *link, const struct http_request *req, const struct id *last)
+{
+    struct str rest = req->query;
+
+    buf_append_c(link, "</v1/jobs?");
+    while (rest.ptr != NULL && rest.len > 0) {
+        struct str pair = str_split(&rest, '&');
+        if (pair.len > 0 && !str_starts_with(pair, STR("cursor="))) {
+            buf_append_str(link, pair);
+            buf_append_char(link, '&');
+        }
+    }
+    buf_append_c(link, "cursor=");
+    cursor_append(link, last);
+    buf_append_c(link, ">; rel=\"next\"");
+}
+
+static void append_jobs(struct buf *body, const struct api *api, const struct store_job_list *list)
+{
+    buf_append_c(body, "{\"jobs\":[");
+    for (unsigned i = 0; i < list->ret_count; i++) {
+        const struct job_record *job = &list->ret_jobs[i];
+        struct jobs_live live;
+        bool is_live = !job_state_terminal(job->state) &&
+                       jobs_live(api->deps.jobs, &job->id, &live);
+
+        if (i > 0) {
+            buf_append_char(body, ',');
+        }
+        render_job(body, job, is_live ? &live : NULL, RENDER_SUMMARY);
+    }
+    buf_append_c(body, "],\"next_cursor\":");
+}
+
+static void on_listed(struct store_op *op, void *context)
+{
+    struct api_call *call = context;
+    const struct store_job_list *list = &op->job_list;
+    struct http_header header = {STR("Link"), {0}};
+    struct buf body, link;
+
+    if (op->err < 0) {
+        api_fail(call, op->err, "the jobs could not be read");
+        return;
+    }
+    buf_init(&body, LIST_BODY_MAX);
+    buf_init(&link, 16 * 1024);
+    append_jobs(&body, call->api, list);
+    if (list->ret_more) {
+        buf_append_char(&body, '"');
+        cursor_append(&body, &list->ret_next);
+        buf_append_char(&body, '"');
+        append_link(&link, call->req, &list->ret_next);
+        header.value = buf_view(&link);
+    } else {
+        buf_append_c(&body, "null");
+    }
+    buf_append_char(&body, '}');
+    if (buf_failed(&body)) {
+        api_fail(call, HUB_ERR_TOO_LARGE, "the page is too large: ask for fewer jobs");
+    } else {
+        api_reply_with(call, 200, buf_view(&body), &header,
+                       list->ret_more && !buf_failed(&link) ? 1 : 0);
+    }
+    buf_release(&body);
+    buf_release(&link);
+}
+
+void api_job_list(struct api_call *call)
+{
+    struct store_op *op = api_op(call, STORE_JOB_LIST, on_listed);
+
+    if (op == NULL) {
+        return;
+    }
+    /* The views that the filters take live in the request's arena, which outlives the operation. */
+    if (read_filters(call, &op->job_list)) {
+        api_submit(call, op);
+    } else {
+        store_op_free(op);
+    }
+}

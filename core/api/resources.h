@@ -1,0 +1,35 @@
+/*
+ * resources.h — the handlers of the smaller resources, one file each.
+ *
+ * Thread: [loop]. Private to core/api.
+ */
+#ifndef HUB_API_RESOURCES_H
+#define HUB_API_RESOURCES_H
+
+#include "api/call.h"
+
+/* connectors.c */
+void api_connector_list(struct api_call *call);
+void api_connector_get(struct api_call *call);
+void api_connector_rescan(struct api_call *call);
+
+/* queues.c */
+void api_queue_list(struct api_call *call);
+void api_queue_patch(struct api_call *call);
+
+/* keys.c */
+void api_key_list(struct api_call *call);
+void api_key_create(struct api_call *call);
+void api_key_delete(struct api_call *call);
+
+/* health.c */
+void api_healthz(struct api_call *call);
+void api_readyz(struct api_call *call);
+
+/* metrics.c */
+void api_metrics(struct api_call *call);
+
+/* openapi.c */
+void api_openapi(struct api_call *call);
+
+#endif

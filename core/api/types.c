@@ -1,0 +1,202 @@
+#include "api/types.h"
+
+#include "api/schemas.h"
+#include "base/map.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TYPES_ARENA_MAX (16u << 20)
+
+/* A generation of types; replaced whole by types_rebuild(). */
+struct types {
+    struct arena arena;
+    struct map by_name;  /* → struct job_type */
+    struct map refusals; /* → reason, a C string */
+};
+
+int types_new(struct types **ret_self)
+{
+    struct types *self = calloc(1, sizeof *self);
+
+    if (self == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    arena_init(&self->arena, TYPES_ARENA_MAX);
+    map_init(&self->by_name);
+    map_init(&self->refusals);
+    *ret_self = self;
+    return 0;
+}
+
+static void types_clear(struct types *self)
+{
+    MAP_FOR_EACH(e, &self->by_name) {
+        struct job_type *type = e->value;
+        schema_free(type->input);
+    }
+    map_release(&self->by_name);
+    map_release(&self->refusals);
+    map_init(&self->by_name);
+    map_init(&self->refusals);
+    arena_release(&self->arena);
+}
+
+void types_free(struct types *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    types_clear(self);
+    free(self);
+}
+
+static struct str join_name(struct arena *arena, struct str connector, struct str operation)
+{
+    size_t len = connector.len + 1 + operation.len;
+    char *text = arena_alloc(arena, len + 1);
+
+    if (text == NULL) {
+        return (struct str){0};
+    }
+    memcpy(text, connector.ptr, connector.len);
+    text[connector.len] = '.';
+    memcpy(text + connector.len + 1, operation.ptr, operation.len);
+    text[len] = '\0';
+    return str_of(text, len);
+}
+
+static uint32_t given_or(uint32_t given, uint32_t fallback)
+{
+    return given != 0 ? given : fallback;
+}
+
+static int fill_type(struct types *self, const struct supervisor_connector *connector,
+                     const struct supervisor_operation *operation, struct job_type *type,
+                     struct hub_error *error)
+{
+    type->connector = arena_str(&self->arena, connector->name);
+    type->operation = arena_str(&self->arena, operation->name);
+    if (type->connector.ptr == NULL || type->operation.ptr == NULL) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    type->retry_safety = (enum job_retry_safety)operation->retry_safety;
+    type->timeout_ms = given_or(operation->timeout_ms, JOB_TIMEOUT_MS_DEFAULT);
+    type->max_attempts = given_or(operation->max_attempts, JOB_MAX_ATTEMPTS_DEFAULT);
+    if (places_compile(operation->input_schema, &self->arena, &type->places) < 0) {
+        return hub_fail(error, HUB_ERR_LIMIT, "input_schema: too many places that take a file");
+    }
+    return api_schema_compile_operation(operation->input_schema, &type->input, error);
+}
+
+struct rebuild {
+    struct types *types;
+    struct log *log;
+};
+
+static void refuse(struct rebuild *self, struct str name, const char *why)
+{
+    char quoted[HUB_ERROR_DETAIL_MAX];
+    char *reason = arena_strdup(&self->types->arena, str_from_c(why));
+
+    log_warn(self->log, "types", "operation refused", "type=%.*s why=%s", STR_ARG(name),
+             log_quote(str_from_c(why), quoted, sizeof quoted));
+    if (reason != NULL && map_put(&self->types->refusals, name, reason) < 0) {
+        log_warn(self->log, "types", "out of memory", "type=%.*s", STR_ARG(name));
+    }
+}
+
+static void add_connector(void *context, const struct supervisor_connector *connector)
+{
+    struct rebuild *self = context;
+
+    if (connector->health == CONNECTOR_REFUSED || connector->health == CONNECTOR_REMOVED) {
+        return;
+    }
+    for (unsigned i = 0; i < connector->operation_count; i++) {
+        const struct supervisor_operation *operation = &connector->operations[i];
+        struct job_type *type = arena_zalloc(&self->types->arena, sizeof *type);
+        struct hub_error error = {0};
+
+        if (type == NULL) {
+            return;
+        }
+        type->name = join_name(&self->types->arena, connector->name, operation->name);
+        if (type->name.ptr == NULL) {
+            return;
+        }
+        if (fill_type(self->types, connector, operation, type, &error) < 0) {
+            refuse(self, type->name, error.detail);
+        } else if (map_put(&self->types->by_name, type->name, type) < 0) {
+            schema_free(type->input);
+        }
+    }
+}
+
+void types_rebuild(struct types *self, const struct supervisor *supervisor, struct log *log)
+{
+    struct rebuild rebuild = {self, log};
+
+    types_clear(self);
+    supervisor_each(supervisor, add_connector, &rebuild);
+}
+
+const struct job_type *types_find(const struct types *self, struct str name)
+{
+    return map_get(&self->by_name, name);
+}
+
+const char *types_refusal(const struct types *self, struct str name)
+{
+    return map_get(&self->refusals, name);
+}
+
+/* Levenshtein distance, given up beyond `SUGGEST_MAX`. */
+#define SUGGEST_MAX 3
+#define NAME_MAX_LEN 130
+
+static unsigned distance(struct str a, struct str b)
+{
+    unsigned row[NAME_MAX_LEN + 1];
+
+    if (a.len > NAME_MAX_LEN || b.len > NAME_MAX_LEN) {
+        return SUGGEST_MAX + 1;
+    }
+    for (unsigned j = 0; j <= b.len; j++) {
+        row[j] = j;
+    }
+    for (unsigned i = 1; i <= a.len; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.len; j++) {
+            unsigned change = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
+            unsigned best = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            diagonal = row[j];
+            row[j] = change < best ? change : best;
+        }
+    }
+    return row[b.len];
+}
+
+struct str types_suggest(const struct types *self, struct str name)
+{
+    struct str best = {0};
+    unsigned best_distance = SUGGEST_MAX + 1;
+
+    MAP_FOR_EACH(e, &self->by_name) {
+        unsigned d = distance(name, e->key);
+        if (d < best_distance) {
+            best_distance = d;
+            best = e->key;
+        }
+    }
+    return best;
+}
+
+void types_each(const struct types *self,
+                void (*visit)(void *context, const struct job_type *type), void *context)
+{
+    MAP_FOR_EACH(e, &self->by_name) {
+        visit(context, e->value);
+    }
+}
