@@ -23,7 +23,8 @@ int info_run(struct task *task, struct fault *fault)
     json_object_object_add(result, "progressive", json_object_new_boolean(header->progressive));
     json_object_object_add(result, "frames", json_object_new_int64(header->frames));
     size_t len;
-    const char *text = json_object_to_json_string_length(result, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    const char *text =
+        json_object_to_json_string_length(result, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
     task->host->succeed(task->job, (hub_str){text, len});
     json_object_put(result);
     return 0;

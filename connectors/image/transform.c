@@ -274,7 +274,8 @@ static void succeed(const struct transform *self)
     }
     json_object_object_add(result, "input", input);
     size_t len;
-    const char *text = json_object_to_json_string_length(result, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+    const char *text =
+        json_object_to_json_string_length(result, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
     task->host->succeed(task->job, (hub_str){text, len});
     json_object_put(result);
 }
