@@ -35,25 +35,31 @@ bool schema_number_is_integer(struct schema_number self)
     return self.kind != NUMBER_REAL || (isfinite(self.d) && self.d == trunc(self.d));
 }
 
-/* A double that is left as one has a fraction, so |d| < 2^52, or lies beyond all integers: in both
- * cases rounding the other side to a double does not move it past d. */
-static double as_double(struct schema_number self)
+static int cmp_doubles(double a, double b)
 {
-    switch (self.kind) {
-    case NUMBER_INT:
-        return (double)self.i;
-    case NUMBER_UINT:
-        return (double)self.u;
-    default:
-        return self.d;
+    return (a > b) - (a < b);
+}
+
+/* A double that is left as one lies beyond all integers, or has a fraction. In the latter case it
+ * is below 2^52, so rounding the integer to a double does not move it past. */
+static int cmp_integer_with_real(struct schema_number integer, double d)
+{
+    if (d >= TWO_TO_64) {
+        return -1;
     }
+    if (d < -TWO_TO_63) {
+        return 1;
+    }
+    return cmp_doubles(integer.kind == NUMBER_UINT ? (double)integer.u : (double)integer.i, d);
 }
 
 int schema_number_cmp(struct schema_number a, struct schema_number b)
 {
-    if (a.kind == NUMBER_REAL || b.kind == NUMBER_REAL) {
-        double x = as_double(a), y = as_double(b);
-        return (x > y) - (x < y);
+    if (a.kind == NUMBER_REAL) {
+        return b.kind == NUMBER_REAL ? cmp_doubles(a.d, b.d) : -cmp_integer_with_real(b, a.d);
+    }
+    if (b.kind == NUMBER_REAL) {
+        return cmp_integer_with_real(a, b.d);
     }
     if (a.kind != b.kind) {
         return a.kind == NUMBER_UINT ? 1 : -1;

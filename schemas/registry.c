@@ -451,7 +451,7 @@ int schema_registry_resolve(struct schema_registry *self, struct str base, struc
     if (!schema_uri_resolve(&self->arena, base, reference, &uri, &fragment)) {
         return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
     }
-    struct schema_resource *resource;
+    struct schema_resource *resource = NULL;
     int err = find_resource(self, uri, &resource, error);
     if (err < 0) {
         return err;

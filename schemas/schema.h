@@ -2,7 +2,7 @@
  * schema.h — JSON Schema 2020-12: compile a schema once, validate values from any thread.
  *
  * Specifications: draft-bhutton-json-schema-01 (core) and draft-bhutton-json-schema-validation-01.
- * All of the official suite's required tests for the draft pass (tests/unit/schemas/suite.c).
+ * All of the official suite's required tests for the draft pass (tests/unit/schemas/test_suite.c).
  *
  *     struct schema_registry *registry = schema_registry_new();
  *     err = schema_registry_add(registry, STR("hub:job"), document, &error);
