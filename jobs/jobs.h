@@ -106,6 +106,7 @@ struct jobs_config {
     unsigned purge_interval_ms;      /* 0: 10,000 */
     size_t input_cache_bytes;        /* inputs kept in memory until they run; 0: 16 MiB */
     unsigned jobs_max;               /* unfinished jobs; 0: 10,000,000. Beyond it: HUB_ERR_UNAVAILABLE */
+    uint64_t seed;                   /* of the jitter, for tests; 0: random */
 };
 
 HUB_MUST_CHECK int jobs_new(struct store *store, const struct jobs_config *config,
@@ -167,6 +168,8 @@ void jobs_progress(struct jobs *self, uint64_t token, uint32_t permille, struct 
 void jobs_capacity(struct jobs *self, struct str connector);
 
 /* --- Queues ------------------------------------------------------------------------------------*/
+
+#define QUEUE_RATE_PERIOD_MS_DEFAULT 1000
 
 struct jobs_queue_info {
     struct store_queue settings;

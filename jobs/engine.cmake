@@ -1,0 +1,12 @@
+# The engine, on top of whatever store is linked.
+
+hub_library(hub_job
+  SOURCES job.c
+  LIBS hub_base)
+
+hub_library(hub_jobs
+  SOURCES attempt.c birth.c errand.c finish.c input.c job_index.c jobs.c lane.c load.c move.c names.c
+          purge.c queue.c request.c slab.c submit.c timers.c verdict.c
+  LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
+
+hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h slab.h verdict.h)

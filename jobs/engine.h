@@ -1,0 +1,406 @@
+/*
+ * engine.h — the inside of the engine: what jobs.h keeps behind its pointer. Only the files of the
+ * engine include it.
+ *
+ *     submit.c  load.c     a job comes: from a client, from the store; birth.c: what it is given
+ *     queue.c   lane.c     where it waits; which one is next (names.c: types and connectors)
+ *     timers.c             what happens at a time: due, too late, a rate's next turn
+ *     input.c              what an attempt needs and may have to be read back
+ *     attempt.c            an attempt: begun, handed over, on record
+ *     finish.c             …and ended: verdict.c says what becomes of the job
+ *     request.c            what users ask for: cancel, retry, delete
+ *     move.c               THE MOVER: the only place where a job's state changes
+ *     errand.c             operations on their way to the store, and again if it failed
+ *     purge.c              now and then, what nobody needs any more
+ *     jobs.c               the public face; the tick
+ *
+ * INVARIANTS
+ *   - At most one write of a job is under way (JOB_FLAG_MOVING, or its attempt's). So the state in
+ *     memory is the one in the store, but for a `safe` attempt whose start is not on record yet,
+ * and for children that the store has just released.
+ *   - A job that waits is in exactly one place: queued in its lane, scheduled in the timers; and in
+ *     the timers too if it expires. One that moves or has an attempt is in none.
+ *   - What a job may need later is reserved when it is born (heap slots, a slot of the index; its
+ *     attempt brings the operation that will write its end): so nothing that was accepted can
+ *     get stuck for want of memory.
+ *
+ * Thread: [loop].
+ */
+#ifndef HUB_JOBS_ENGINE_H
+#define HUB_JOBS_ENGINE_H
+
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/thread.h"
+#include "jobs/job_index.h"
+#include "jobs/jobs.h"
+#include "jobs/slab.h"
+#include "jobs/verdict.h"
+
+/* Caps on what could grow without end. */
+#define TYPES_MAX            UINT16_MAX
+#define QUEUES_MAX           10000      /* names in use at once; what was stored is always loaded */
+#define ATTEMPTS_MAX         (1u << 20) /* in flight; the low bits of a token */
+#define ENDINGS_MAX          8192       /* ends on their way to the store, before starting pauses */
+#define ENDING_BYTES_MAX     ((size_t)64 << 20) /* and their bytes */
+#define TIMED_MOVES_MAX      1024               /* moves on behalf of the clock, at once */
+#define STARTS_PER_TICK      4096               /* then the loop gets a turn */
+#define RELEASES_FREE        3 /* in a row; from then on each waits for a back-off */
+#define LOAD_PAGE            4096
+
+#define PROGRESS_MESSAGE_MAX 256
+
+#define NEVER                INT64_MAX
+
+/* --- Names -------------------------------------------------------------------------------------*/
+
+struct connector {
+    struct str name;
+    unsigned index;        /* in queue.lanes */
+    struct heap lanes;     /* those with a ready job in an open queue, best head first */
+    struct heap_node node; /* in jobs.open */
+    unsigned lane_count;
+    bool room_known;
+    unsigned room;     /* attempts that may be begun before asking again */
+    unsigned reserved; /* attempts begun but not handed over: they take room the asked cannot see */
+};
+
+struct job_type {
+    struct connector *connector;
+    struct str name;
+    struct str operation;
+    uint16_t index;
+};
+
+/* --- Waiting -----------------------------------------------------------------------------------*/
+
+enum timer_kind { TIMER_JOB, TIMER_QUEUE };
+
+struct timer {
+    int64_t due;
+    struct heap_node node;
+    uint8_t kind;
+};
+
+struct queue {
+    struct store_queue settings; /* name: the key in jobs.queues, behind this struct */
+    bool stored;                 /* has settings on record */
+    bool open;                   /* may an attempt be begun now, as far as the queue goes? */
+    uint32_t jobs;
+    uint32_t taken;                   /* attempts of any phase: what `concurrency` limits */
+    uint32_t counts[JOB_STATE_COUNT]; /* jobs by state */
+    uint64_t credit;                  /* see queue.c */
+    int64_t credit_at;
+    struct timer timer;  /* when the rate allows the next */
+    struct lane **lanes; /* by connector.index; NULL: none */
+    unsigned lane_cap;
+};
+
+struct lane {
+    struct queue *queue;
+    struct connector *connector;
+    struct heap ready;
+    struct heap_node node; /* in connector.lanes */
+    uint32_t jobs;         /* of any state */
+};
+
+#define JOB_FLAG_MOVING     1u /* a write or a read decides its state */
+#define JOB_FLAG_CANCELLING 2u /* somebody waits for it to be cancelled: see request.c */
+
+/* An unfinished job. A million of them must fit: mind the size. */
+struct job {
+    struct id id;
+    struct timer timer; /* due: run_at, or expiry */
+    int64_t ready_at;   /* run_at, or when it came */
+    int64_t expires_at; /* NEVER */
+    struct lane *lane;
+    union {
+        struct payload *payload; /* without attempt: NULL unless in the cache */
+        struct attempt *attempt; /* with JOB_HAS_ATTEMPT */
+    };
+    struct heap_node node; /* in lane.ready */
+    uint32_t number;       /* of the last attempt begun */
+    uint32_t timeout_ms;
+    uint16_t type;
+    int8_t priority;
+    uint8_t state;
+    uint8_t safety;
+    uint8_t max_attempts;
+    uint8_t charged;
+    uint8_t crashes;
+    uint8_t releases; /* in a row */
+    uint8_t flags;
+};
+
+#define JOB_FLAG_ATTEMPT 4u /* the union holds the attempt */
+
+static inline struct attempt *job_attempt(const struct job *job)
+{
+    return job->flags & JOB_FLAG_ATTEMPT ? job->attempt : NULL;
+}
+
+/* What an attempt is given: one allocation. */
+struct payload {
+    uint32_t input_len;
+    uint32_t account_len;
+    uint32_t traceparent_len;
+    bool cached; /* counts in jobs.cached_bytes */
+    char bytes[];
+};
+
+/* --- Running -----------------------------------------------------------------------------------*/
+
+enum attempt_phase {
+    PHASE_FETCHING,  /* its input is being read */
+    PHASE_BEGINNING, /* its start is being written, before it may run */
+    PHASE_ACTIVE,    /* handed over: it runs until jobs_finished() */
+    PHASE_ENDING,    /* its end is being written */
+};
+
+enum start_record { START_UNWRITTEN, START_WRITING, START_WRITTEN };
+
+struct attempt {
+    uint64_t token;
+    struct job *job; /* NULL: this slot is free */
+    uint32_t number;
+    enum attempt_phase phase;
+    enum start_record start;
+    bool reserved; /* counts in connector.reserved */
+    bool cancel_sent;
+    int64_t started_at;
+    struct list unwritten;   /* in jobs.unwritten: active, start not on record */
+    struct store_op *end;    /* a STORE_JOB_MOVE, made beforehand: see INVARIANTS */
+    bool end_ready;          /* filled: it goes when the start is on record */
+    size_t end_bytes;        /* counted in jobs.ending_bytes */
+    struct payload *payload; /* until it is handed over */
+    uint32_t permille;
+    struct buf message;
+};
+
+/* --- On the way to the store -------------------------------------------------------------------*/
+
+struct errand;
+typedef void errand_done_fn(struct jobs *self, struct errand *errand);
+
+/* An operation of the engine's: its op->context, in its arena. */
+struct errand {
+    struct jobs *jobs;
+    struct store_op *op;
+    errand_done_fn *done;
+    struct job *job;
+    struct attempt *attempt;
+    jobs_done_fn *tell; /* whoever asked from outside; may be NULL */
+    void *tell_context;
+    jobs_submitted_fn *tell_submitted;
+    /* Not a wish but a fact, which must not be lost: tried again until the store takes it. */
+    bool must;
+    bool timed;        /* counts in jobs.timed_moves */
+    struct list again; /* in jobs.again */
+};
+
+/* Somebody who waits for a job to be cancelled. */
+struct waiter {
+    struct id id;
+    struct waiter *next; /* others who wait for the same */
+    jobs_done_fn *done;
+    void *context;
+};
+
+struct jobs {
+    struct store *store;
+    struct jobs_config config;
+    struct jobs_hooks hooks;
+    void *context;
+    struct log *log;
+    struct retry_policy policy;
+    struct jobs_stats stats;
+    struct id_gen ids;
+    uint64_t jitter;
+    int64_t now; /* of the call that came in; never goes back */
+    bool ready;  /* loaded */
+    bool draining;
+    bool woken;
+
+    struct slab slab; /* struct job */
+    struct job_index index;
+    uint32_t born; /* jobs in memory, those being inserted included */
+
+    struct job_type **types; /* by job.type */
+    unsigned type_count;
+    struct map types_by_name;
+    struct map connectors;
+    unsigned connector_count;
+    struct map queues;
+
+    struct heap open; /* connectors with room and something to start, best head first */
+    struct heap timers;
+    unsigned timed_moves;
+    int64_t purge_at; /* NEVER: under way */
+    size_t cached_bytes;
+
+    struct attempt **attempts; /* by the low bits of the token */
+    unsigned attempt_cap;
+    uint32_t *free_slots;
+    unsigned free_slot_count;
+    unsigned attempts_in_flight;
+    uint64_t serial; /* the high bits of the last token */
+    struct list unwritten;
+    unsigned endings;
+    size_t ending_bytes;
+
+    struct map waiters; /* struct waiter by job id */
+
+    unsigned errands;      /* submitted or in `again` */
+    struct list again;     /* failed, to be submitted again at again_at */
+    unsigned again_writes; /* of these */
+    int64_t again_at;
+    unsigned again_delay_ms;
+
+    jobs_done_fn *loaded;
+    void *loaded_context;
+    int load_err;
+};
+
+/* --- jobs.c ------------------------------------------------------------------------------------*/
+
+void engine_clock(struct jobs *self); /* at the door of each public function: sets self->now */
+void engine_wake(struct jobs *self);
+/* Tells the world about a state that was committed. */
+void engine_event(struct jobs *self, const struct job *job, enum job_state state, uint64_t seq);
+
+/* --- names.c -----------------------------------------------------------------------------------*/
+
+/* The type with this name, made if need be. HUB_ERR_NOMEM, HUB_ERR_UNAVAILABLE (too many). */
+HUB_MUST_CHECK int names_type(struct jobs *self, struct str name, struct job_type **ret_type);
+struct connector *names_connector(const struct jobs *self, struct str name); /* NULL: unknown */
+void names_release(struct jobs *self);
+
+/* --- queue.c -----------------------------------------------------------------------------------*/
+
+/* `beyond_cap`: what is on record is loaded however much it is. Errors as names_type(). */
+HUB_MUST_CHECK int queue_get(struct jobs *self, struct str name, bool beyond_cap,
+                             struct queue **ret_queue);
+HUB_MUST_CHECK int queue_lane(struct queue *self, struct connector *connector,
+                              struct lane **ret_lane);
+void queue_configure(struct jobs *jobs, struct queue *self, const struct store_queue *settings);
+bool queue_admits(struct jobs *jobs, struct queue *self); /* if not, it is closed */
+void queue_take(struct jobs *jobs, struct queue *self);   /* an attempt begins */
+void queue_give_back(struct jobs *jobs, struct queue *self, bool started);
+void queue_reopen(struct jobs *jobs, struct queue *self); /* if it admits again */
+void queues_release(struct jobs *self);
+
+/* --- lane.c ------------------------------------------------------------------------------------*/
+
+heap_before_fn lane_job_before, lane_before, lane_connector_before;
+void lane_push(struct jobs *jobs, struct job *job);
+void lane_remove(struct jobs *jobs, struct job *job);
+/* Puts the lane, and its connector, where they belong after a change of its head or its queue. */
+void lane_settle(struct jobs *jobs, struct lane *self);
+void lane_settle_connector(struct jobs *jobs, struct connector *connector);
+/* The job to start next, out of its lane and with its queue's and connector's room taken, or NULL.
+ */
+struct job *lane_next(struct jobs *jobs);
+
+/* --- timers.c ----------------------------------------------------------------------------------*/
+
+heap_before_fn timer_before;
+void timer_init(struct timer *self, enum timer_kind kind);
+void timer_set(struct jobs *jobs, struct timer *self, int64_t due); /* NEVER: takes it out */
+void timers_run(struct jobs *self);
+int64_t timers_next(const struct jobs *self);
+
+/* --- birth.c -----------------------------------------------------------------------------------*/
+
+/* A job with all that it will need reserved; not in the index, in no place, state not set.
+ * HUB_ERR_NOMEM, HUB_ERR_UNAVAILABLE (too many jobs, queues or types). */
+HUB_MUST_CHECK int birth_job(struct jobs *self, const struct job_record *record, bool beyond_caps,
+                             struct job **ret_job);
+void birth_undo(struct jobs *self, struct job *job); /* frees one that is in no place */
+
+/* --- input.c -----------------------------------------------------------------------------------*/
+
+/* NULL: out of memory. */
+struct payload *payload_new(struct str input, struct str account, struct str traceparent);
+void payload_free(struct jobs *jobs, struct payload *self);
+struct str payload_input(const struct payload *self);
+struct str payload_account(const struct payload *self);
+struct str payload_traceparent(const struct payload *self);
+/* The payload if the cache has room for it; otherwise it is freed and NULL returned. */
+struct payload *payload_keep(struct jobs *jobs, struct payload *self);
+/* Reads it; then attempt_ready(), or the attempt is given up. False: out of memory. */
+HUB_MUST_CHECK bool payload_fetch(struct jobs *jobs, struct attempt *attempt);
+
+/* --- move.c ------------------------------------------------------------------------------------*/
+
+/* The first state of a job: enters the index and its place. */
+void move_birth(struct jobs *self, struct job *job, enum job_state state);
+/* queued → running and back, in memory only: see DURABILITY in jobs.h. */
+void move_running(struct jobs *self, struct job *job);
+void move_not_running(struct jobs *self, struct job *job);
+/* The start of its attempt is on record; tells the world. */
+void move_started(struct jobs *self, struct job *job, uint64_t event_seq);
+/* An operation that will move `job`, filled with where it stands. NULL: out of memory. */
+struct store_op *move_new(struct jobs *self);
+/* Moves it: `op` from move_new(), filled with what else there is to say. */
+void move_job(struct jobs *self, struct job *job, enum job_state to, struct store_op *op);
+/* Puts a job that neither moves nor has an attempt where its state waits, and takes it out. */
+void move_place(struct jobs *self, struct job *job);
+void move_displace(struct jobs *self, struct job *job);
+/* The store does not agree with memory: reads the job and takes its word. */
+void move_resync(struct jobs *self, struct job *job);
+
+/* --- attempt.c ---------------------------------------------------------------------------------*/
+
+/* An attempt for a job that lane_next() gave. False: out of memory, the job is back in its lane. */
+bool attempt_begin(struct jobs *self, struct job *job);
+/* It has its input: starts it, or writes its start first. */
+bool attempt_ready(struct jobs *self, struct attempt *attempt); /* as attempt_begin() */
+/* One that was not handed over: its job waits again. */
+void attempt_abandon(struct jobs *self, struct attempt *attempt);
+struct attempt *attempt_find(const struct jobs *self, uint64_t token); /* NULL: an old token */
+void attempt_cancel(struct jobs *self, struct attempt *attempt);
+/* Ends what the attempt holds; its job has none then. `started`: it had been handed over. */
+void attempt_free(struct jobs *self, struct attempt *attempt, bool started);
+void attempts_write_late(struct jobs *self); /* starts that were not written long enough */
+int64_t attempts_write_next(const struct jobs *self);
+void attempts_release(struct jobs *self);
+
+/* --- finish.c ----------------------------------------------------------------------------------*/
+
+void finish_attempt(struct jobs *self, struct attempt *attempt, const struct jobs_outcome *outcome,
+                    enum verdict verdict);
+/* Its start is on record now, and its end may wait for that. */
+void finish_after_start(struct jobs *self, struct attempt *attempt);
+/* Closes an attempt of an earlier life, found running. 0 or HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int finish_lost(struct jobs *self, struct job *job, int64_t started_at);
+void finish_discard(struct jobs *self, const struct blob_pending *blobs, unsigned count);
+
+/* --- request.c ---------------------------------------------------------------------------------*/
+
+/* `job` came to rest in a state that is not terminal, and somebody wants it cancelled. */
+void request_go_on(struct jobs *self, struct job *job);
+/* It is terminal (or its cancelling failed): tells those who wait. */
+void request_settle(struct jobs *self, struct job *job, int err);
+void requests_release(struct jobs *self);
+
+/* --- purge.c -----------------------------------------------------------------------------------*/
+
+void purge_run(struct jobs *self); /* if it is time */
+
+/* --- errand.c ----------------------------------------------------------------------------------*/
+
+struct store_op *errand_new(struct jobs *self, enum store_op_kind kind, errand_done_fn *done);
+/* As errand_new(), for an operation that somebody else made. NULL: its arena is full. */
+struct errand *errand_attach(struct jobs *self, struct store_op *op, errand_done_fn *done);
+static inline struct errand *errand_of(const struct store_op *op)
+{
+    return op->context;
+}
+void errand_submit(struct jobs *self, struct store_op *op);
+/* From `done`: takes the errand as failed for now; it is submitted again later. */
+void errand_defer(struct jobs *self, struct errand *errand);
+void errands_again(struct jobs *self); /* if it is time */
+void errands_release(struct jobs *self);
+
+#endif

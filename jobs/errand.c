@@ -1,0 +1,124 @@
+#include "jobs/engine.h"
+
+#define AGAIN_FIRST_MS 100
+#define AGAIN_MAX_MS   10000
+
+/* Will the same operation perhaps succeed later? What is no fault of the operation's own is not. */
+static bool may_pass(int err)
+{
+    switch (err) {
+    case HUB_ERR_IO:
+    case HUB_ERR_STORAGE_FULL:
+    case HUB_ERR_NOMEM:
+    case HUB_ERR_UNAVAILABLE:
+    case HUB_ERR_AGAIN:
+    case HUB_ERR_CLOSED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void keep(struct jobs *self, struct errand *errand)
+{
+    errand->op->kept = true;
+    list_append(&self->again, &errand->again);
+    self->again_writes += store_op_is_write(errand->op->kind);
+    if (self->again_at != NEVER) {
+        return;
+    }
+    self->again_delay_ms = self->again_delay_ms ? self->again_delay_ms * 2 : AGAIN_FIRST_MS;
+    if (self->again_delay_ms > AGAIN_MAX_MS) {
+        self->again_delay_ms = AGAIN_MAX_MS;
+    }
+    self->again_at = self->now + self->again_delay_ms;
+    log_warn(self->log, "jobs", "the store failed, trying again", "error=%s delay_ms=%u",
+             hub_err_code(errand->op->err), self->again_delay_ms);
+}
+
+void errand_defer(struct jobs *self, struct errand *errand)
+{
+    self->errands++;
+    self->timed_moves += errand->timed;
+    errand->op->err = HUB_ERR_NOMEM;
+    keep(self, errand);
+}
+
+static void on_answer(struct store_op *op, void *context)
+{
+    struct errand *errand = context;
+    struct jobs *self = errand->jobs;
+
+    engine_clock(self);
+    if (errand->must && may_pass(op->err)) {
+        keep(self, errand);
+        return;
+    }
+    if (errand->must && op->err == 0) {
+        self->again_delay_ms = 0;
+    }
+    self->errands--;
+    self->timed_moves -= errand->timed;
+    errand->done(self, errand);
+    engine_wake(self);
+}
+
+struct errand *errand_attach(struct jobs *self, struct store_op *op, errand_done_fn *done)
+{
+    struct errand *errand = arena_zalloc(&op->arena, sizeof *errand);
+
+    if (errand) {
+        errand->jobs = self;
+        errand->op = op;
+        errand->done = done;
+        list_init(&errand->again);
+        op->done = on_answer;
+        op->context = errand;
+    }
+    return errand;
+}
+
+struct store_op *errand_new(struct jobs *self, enum store_op_kind kind, errand_done_fn *done)
+{
+    struct store_op *op = store_op_new(kind);
+
+    if (op && !errand_attach(self, op, done)) {
+        store_op_free(op);
+        return NULL;
+    }
+    return op;
+}
+
+void errand_submit(struct jobs *self, struct store_op *op)
+{
+    self->errands++;
+    self->timed_moves += errand_of(op)->timed;
+    store_submit(self->store, op);
+}
+
+void errands_again(struct jobs *self)
+{
+    struct list due;
+
+    if (self->again_at > self->now) {
+        return;
+    }
+    self->again_at = NEVER;
+    self->again_writes = 0;
+    list_init(&due);
+    list_splice(&due, &self->again);
+    LIST_FOR_EACH(link, &due) {
+        list_remove(link);
+        store_submit(self->store, CONTAINER_OF(link, struct errand, again)->op);
+    }
+}
+
+void errands_release(struct jobs *self)
+{
+    LIST_FOR_EACH(link, &self->again) {
+        list_remove(link);
+        store_op_free(CONTAINER_OF(link, struct errand, again)->op);
+        self->errands--;
+    }
+    assert(self->errands == 0);
+}
