@@ -120,7 +120,7 @@ bool schema_check_object(struct schema_run *run, const struct schema_rule *rule,
     size_t required_found = 0, index = 0;
     bool ok = schema_run_charge(run, (size_t)json_object_object_length(at->json));
 
-    json_object_object_foreach (at->json, name, value) {
+    json_object_object_foreach(at->json, name, value) {
         bool known = false;
         if ((ok || schema_run_collects(run)) && run->err == 0) {
             ok = check_member(run, rules, at, name, value, &required_found, &known) && ok;
@@ -172,7 +172,7 @@ bool schema_check_unevaluated_properties(struct schema_run *run, const struct sc
     size_t index = 0;
     bool ok = schema_run_charge(run, (size_t)json_object_object_length(at->json));
 
-    json_object_object_foreach (at->json, name, value) {
+    json_object_object_foreach(at->json, name, value) {
         bool wanted = (ok || schema_run_collects(run)) && !schema_seen_has(seen, index++);
         if (wanted && node->never) {
             ok = run->errors != NULL &&

@@ -181,7 +181,7 @@ static int compile_object(struct schema_compiler *c, struct schema_draft *draft)
         return schema_fail_at(draft->location->resource->root, STR("$schema"), err, c->error,
                               why.detail);
     }
-    json_object_object_foreach (draft->location->json, name, value) {
+    json_object_object_foreach(draft->location->json, name, value) {
         if (err == 0) {
             err = compile_keyword(c, draft, str_from_c(name), value);
         }

@@ -203,14 +203,21 @@ int schema_compile_unevaluated_properties(struct schema_compiler *compiler,
     return keep_child(compiler, value, &draft->unevaluated_properties);
 }
 
-static bool is_array_of_strings(struct json_object *value)
+/* Names are compared with those of json-c, which end at a NUL; so they must not have one inside. */
+static bool is_name(struct json_object *value)
+{
+    return json_object_is_type(value, json_type_string) &&
+           memchr(json_str(value).ptr, '\0', json_str(value).len) == NULL;
+}
+
+static bool is_array_of_names(struct json_object *value)
 {
     if (!json_object_is_type(value, json_type_array)) {
         return false;
     }
     size_t len = json_object_array_length(value);
     for (size_t i = 0; i < len; i++) {
-        if (!json_object_is_type(json_object_array_get_idx(value, i), json_type_string)) {
+        if (!is_name(json_object_array_get_idx(value, i))) {
             return false;
         }
     }
@@ -220,7 +227,7 @@ static bool is_array_of_strings(struct json_object *value)
 int schema_compile_required(struct schema_compiler *compiler, struct schema_draft *draft,
                             struct json_object *value)
 {
-    if (!is_array_of_strings(value)) {
+    if (!is_array_of_names(value)) {
         return schema_draft_refuse(compiler, draft, "must be an array of strings");
     }
     draft->required = value;
@@ -251,7 +258,7 @@ int schema_compile_dependent_schemas(struct schema_compiler *compiler, struct sc
         return schema_compiler_exhausted(compiler);
     }
     rule->in_place = true;
-    json_object_object_foreach (value, name, subschema) {
+    json_object_object_foreach(value, name, subschema) {
         struct schema_node *node = schema_compiler_child(compiler, subschema);
         char *trigger = arena_strdup(&compiler->schema->arena, str_from_c(name));
         if (node == NULL || trigger == NULL) {
@@ -296,8 +303,8 @@ int schema_compile_dependent_required(struct schema_compiler *compiler, struct s
     if (all == NULL) {
         return schema_compiler_exhausted(compiler);
     }
-    json_object_object_foreach (value, trigger, names) {
-        if (!is_array_of_strings(names)) {
+    json_object_object_foreach(value, trigger, names) {
+        if (!is_array_of_names(names)) {
             return schema_draft_refuse(compiler, draft, "must be an object of arrays of strings");
         }
         int err = add_dependency(compiler, all, trigger, names);
@@ -357,6 +364,12 @@ static bool has_in_place(const struct schema_draft *draft)
     return false;
 }
 
+/* A copy in the schema's arena, NUL-terminated; ptr is NULL on failure. */
+static struct str copy_name(struct schema_compiler *c, struct str name)
+{
+    return str_of(arena_strdup(&c->schema->arena, name), name.len);
+}
+
 static size_t members_of(struct json_object *object)
 {
     return object != NULL ? (size_t)json_object_object_length(object) : 0;
@@ -374,8 +387,8 @@ static int fill_properties(struct schema_compiler *c, struct schema_draft *draft
         return schema_compiler_exhausted(c);
     }
     if (draft->properties != NULL) {
-        json_object_object_foreach (draft->properties, name, subschema) {
-            struct str text = arena_str(arena, str_from_c(name));
+        json_object_object_foreach(draft->properties, name, subschema) {
+            struct str text = copy_name(c, str_from_c(name));
             struct schema_node *node = schema_compiler_child(c, subschema);
             if (text.ptr == NULL || node == NULL) {
                 return schema_compiler_exhausted(c);
@@ -384,7 +397,7 @@ static int fill_properties(struct schema_compiler *c, struct schema_draft *draft
         }
     }
     for (size_t i = 0; i < required; i++) {
-        struct str text = arena_str(arena, json_str(json_object_array_get_idx(draft->required, i)));
+        struct str text = copy_name(c, json_str(json_object_array_get_idx(draft->required, i)));
         if (text.ptr == NULL) {
             return schema_compiler_exhausted(c);
         }
@@ -408,7 +421,7 @@ static int fill_patterns(struct schema_compiler *c, struct schema_draft *draft,
         return 0;
     }
     set_keyword(draft, "patternProperties");
-    json_object_object_foreach (draft->pattern_properties, source, subschema) {
+    json_object_object_foreach(draft->pattern_properties, source, subschema) {
         struct schema_pattern_rule *rule = &object->patterns[object->patterns_len++];
         int err = schema_compiler_pattern(c, draft, str_from_c(source), &rule->pattern);
         if (err < 0) {

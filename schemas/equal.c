@@ -37,7 +37,7 @@ static bool objects_equal(struct json_object *a, struct json_object *b, size_t *
     if (json_object_object_length(a) != json_object_object_length(b)) {
         return false;
     }
-    json_object_object_foreach (a, key, value) {
+    json_object_object_foreach(a, key, value) {
         struct json_object *other;
         if (!json_object_object_get_ex(b, key, &other) || !equal_at(value, other, steps, depth)) {
             return false;
@@ -106,7 +106,7 @@ static uint64_t hash_number(const struct hashing *h, struct json_object *value)
 static uint64_t hash_members(const struct hashing *h, struct json_object *object, int depth)
 {
     uint64_t sum = 0; /* whatever the order of the members */
-    json_object_object_foreach (object, key, value) {
+    json_object_object_foreach(object, key, value) {
         sum += hash_words(h, json_type_string, hash_sip13(h->secret, str_from_c(key)),
                           hash_at(h, value, depth));
     }

@@ -8,7 +8,7 @@ static int refuse(struct schema_compiler *c, const struct schema_node *node, int
 {
     for (uint32_t i = 0; i < c->registry->locations_len; i++) {
         if (c->nodes[i] == node) {
-            MAP_FOR_EACH (e, &c->registry->locations) {
+            MAP_FOR_EACH(e, &c->registry->locations) {
                 const struct schema_location *location = e->value;
                 if (location->index == i) {
                     return schema_fail_at(location, STR(""), err, c->error, text);

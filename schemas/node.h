@@ -51,7 +51,7 @@ struct schema_nodes {
 /* What "properties", "required", "patternProperties", "additionalProperties" and "propertyNames"
  * say together, so that one pass over an object's members does for all. */
 struct schema_object_rules {
-    struct schema_names names;          /* all in "properties" and "required" */
+    struct schema_names names;          /* all in "properties" and "required", NUL-terminated */
     struct schema_member_rule {         /* by a name's number */
         const struct schema_node *node; /* NULL: only required */
         bool required;

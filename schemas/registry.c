@@ -300,7 +300,7 @@ static int enter_array(const struct walk *walk, struct schema_location *parent, 
 static int enter_members(const struct walk *walk, struct schema_location *parent,
                          struct str keyword, struct json_object *object)
 {
-    json_object_object_foreach (object, key, value) {
+    json_object_object_foreach(object, key, value) {
         int err = enter_child(walk, parent, keyword, str_from_c(key), value);
         if (err < 0) {
             return err;
@@ -338,7 +338,7 @@ static int enter_schema(const struct walk *walk, struct schema_location *locatio
     if (err == 0) {
         err = enter_anchor(walk, location, true);
     }
-    json_object_object_foreach (location->json, name, value) {
+    json_object_object_foreach(location->json, name, value) {
         const struct schema_keyword *keyword = schema_keyword_find(str_from_c(name));
         if (err == 0 && keyword != NULL && keyword->holds != HOLDS_NOTHING) {
             err = enter_keyword(walk, location, keyword, value);
@@ -361,7 +361,7 @@ static bool within_limits(struct json_object *json, int depth, size_t *values)
             }
         }
     } else if (json_object_is_type(json, json_type_object)) {
-        json_object_object_foreach (json, key, value) {
+        json_object_object_foreach(json, key, value) {
             (void)key;
             if (!within_limits(value, depth + 1, values)) {
                 return false;
@@ -485,7 +485,7 @@ static int read_vocabulary(struct json_object *vocabulary, unsigned *ret_vocabul
                            struct hub_error *error)
 {
     unsigned found = VOCABULARY_CORE;
-    json_object_object_foreach (vocabulary, uri, required) {
+    json_object_object_foreach(vocabulary, uri, required) {
         unsigned bit = schema_vocabulary_find(str_from_c(uri));
         if (bit == 0 && json_object_get_boolean(required)) {
             return hub_fail(error, HUB_ERR_INVALID_INPUT, "unknown vocabulary \"%.100s\"", uri);
