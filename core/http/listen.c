@@ -131,7 +131,8 @@ static void on_connection(uv_stream_t *stream, int status)
     struct http_listener *listener = CONTAINER_OF(stream, struct http_listener, stream);
     struct http_server *server = listener->server;
     if (status < 0) {
-        /* Out of descriptors: libuv has closed the client, by means of a spare one. */
+        /* Without descriptors it does not come to this: libuv keeps a spare one, with which it
+         * accepts and closes who is waiting. */
         server->stats.connections_refused++;
         return;
     }
@@ -152,8 +153,7 @@ void listen_next_turn(uv_idle_t *idle)
     struct http_server *server = CONTAINER_OF(idle, struct http_server, next_turn);
     uv_idle_stop(idle);
     server->turn_accepts = 0;
-    LIST_FOR_EACH(link, &server->listeners)
-    {
+    LIST_FOR_EACH(link, &server->listeners) {
         struct http_listener *listener = CONTAINER_OF(link, struct http_listener, link);
         if (listener->is_deferred) {
             listener->is_deferred = false;
@@ -183,8 +183,7 @@ static void listener_close(struct http_listener *self)
 
 void listeners_close(struct http_server *self)
 {
-    LIST_FOR_EACH(link, &self->listeners)
-    {
+    LIST_FOR_EACH(link, &self->listeners) {
         listener_close(CONTAINER_OF(link, struct http_listener, link));
     }
 }

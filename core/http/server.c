@@ -152,8 +152,7 @@ int http_server_new(uv_loop_t *loop, const struct http_limits *limits, struct lo
 
 static void server_free(struct http_server *self)
 {
-    LIST_FOR_EACH(link, &self->free_exchanges)
-    {
+    LIST_FOR_EACH(link, &self->free_exchanges) {
         struct http_exchange *exchange = CONTAINER_OF(link, struct http_exchange, link);
         buf_release(&exchange->body.bytes);
         free(exchange);
@@ -194,8 +193,7 @@ void http_server_drain(struct http_server *self, void (*on_drained)(void *contex
     self->on_drained = on_drained;
     self->drained_context = context;
     listeners_close(self);
-    LIST_FOR_EACH(link, &self->connections)
-    {
+    LIST_FOR_EACH(link, &self->connections) {
         connection_drain(CONTAINER_OF(link, struct http_connection, link));
     }
     tell_drained(self);
@@ -215,8 +213,7 @@ void http_server_close(struct http_server *self)
     self->is_closing = true;
     self->on_drained = NULL;
     listeners_close(self);
-    LIST_FOR_EACH(link, &self->connections)
-    {
+    LIST_FOR_EACH(link, &self->connections) {
         connection_close(CONTAINER_OF(link, struct http_connection, link));
     }
     self->timer.data = self;
