@@ -70,7 +70,7 @@ HUB_MUST_CHECK int blob_copy(struct blob_store *store, int fd, uint64_t limit,
 void blob_discard(struct blob_store *store, const struct blob_pending *pending);
 
 /* Opens a published blob for reading. HUB_ERR_NOT_FOUND. */
-HUB_MUST_CHECK int blob_open(struct blob_store *store, struct str sha256_hex, int *ret_fd,
+HUB_MUST_CHECK int blob_open(struct blob_store *store, struct str digest_hex, int *ret_fd,
                              struct hub_error *error);
 
 /* [store] Gives it its name, beside the temporary one, which blob_discard() ends after the commit;
@@ -80,7 +80,7 @@ HUB_MUST_CHECK int blob_publish(struct blob_store *store, const struct blob_pend
                                 struct hub_error *error);
 HUB_MUST_CHECK int blob_sync(struct blob_store *store, struct hub_error *error);
 /* [store] After the row is gone, durably. What cannot be removed is left for blob_sweep(). */
-void blob_remove(struct blob_store *store, struct str sha256_hex);
+void blob_remove(struct blob_store *store, struct str digest_hex);
 
 /* [store] Removes the contents that nobody names (a crash between publishing and commit leaves
  * such), one of BLOB_FOLDERS folders a call, so that no call takes long. Never between

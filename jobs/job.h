@@ -54,13 +54,13 @@ enum job_retry_safety { JOB_SAFE = 0, JOB_SAFE_WITH_KEY = 1, JOB_NEVER = 2 };
 /* How an attempt ended. The numbers are stored: append only. */
 #define ATTEMPT_OUTCOME_MAP(X)                                                                     \
     X(SUCCEEDED, "succeeded")                                                                      \
-    X(FAILED, "failed")        /* the connector said: permanently */                               \
-    X(RETRY, "retry")          /* the connector said: try again */                                 \
-    X(UNKNOWN, "unknown")      /* the connector could not tell */                                  \
-    X(CRASHED, "crashed")      /* its process died: cause signal, exit or protocol */              \
-    X(DEADLINE, "deadline")    /* ran past timeout_ms */                                           \
-    X(CANCELLED, "cancelled")  /* stopped on request */                                            \
-    X(RELEASED, "released")    /* cut short by hubd or a sibling; not charged to the job */
+    X(FAILED, "failed")       /* the connector said: permanently */                                \
+    X(RETRY, "retry")         /* the connector said: try again */                                  \
+    X(UNKNOWN, "unknown")     /* the connector could not tell */                                   \
+    X(CRASHED, "crashed")     /* its process died: cause signal, exit or protocol */               \
+    X(DEADLINE, "deadline")   /* ran past timeout_ms */                                            \
+    X(CANCELLED, "cancelled") /* stopped on request */                                             \
+    X(RELEASED, "released")   /* cut short by hubd or a sibling; not charged to the job */
 
 enum attempt_outcome {
 #define X(name, text) ATTEMPT_##name,
@@ -78,16 +78,16 @@ struct attempt_record {
     enum attempt_outcome outcome;
     struct str code;    /* hub_err code or the connector's own; empty on success */
     struct str message; /* for people */
-    struct str cause;   /* "signal", "exit", "protocol", "deadline", …; empty if it was completed */
-    int cause_number;   /* of a signal or exit */
-    int pid;            /* of the runner; 0: none */
+    struct str cause; /* "signal", "exit", "protocol", "deadline", …; empty if it was completed */
+    int cause_number; /* of a signal or exit */
+    int pid;          /* of the runner; 0: none */
     struct str connector_version;
 };
 
 /* A file a job takes or has made. */
 struct artifact_record {
     struct id id;
-    struct str name;       /* plain file name */
+    struct str name; /* plain file name */
     struct str media_type;
     uint64_t size;
     struct str sha256; /* 64 hexadecimal digits */
@@ -100,7 +100,7 @@ struct artifact_record {
  * stand for "not given". Texts that are JSON are the bytes that came in. */
 struct job_record {
     struct id id;
-    struct str type;  /* "image.transform" */
+    struct str type; /* "image.transform" */
     struct str queue;
     struct str input; /* JSON */
     struct str account;

@@ -91,10 +91,10 @@ struct store_idempotency {
  * `after` is not there); HUB_ERR_UNAVAILABLE (too many idempotency keys are kept).
  *
  * `ret_state` is what became of it. Without `after` it is `job.state`. With `after` it is settled
- * here: blocked while one of them is not finished; failed, with the error "dependency_failed", if one
- * of them ended in another way than succeeded; else scheduled if run_at lies after created_at, else
- * queued. One event tells of the insert, in the state that was settled. A scope is taken again once its
- * expires_at is not after the new job's created_at. */
+ * here: blocked while one of them is not finished; failed, with the error "dependency_failed", if
+ * one of them ended in another way than succeeded; else scheduled if run_at lies after created_at,
+ * else queued. One event tells of the insert, in the state that was settled. A scope is taken again
+ * once its expires_at is not after the new job's created_at. */
 struct store_job_insert {
     struct job_record job;
     struct store_idempotency idempotency;
@@ -118,8 +118,8 @@ struct store_job_start {
  * number is `fence`.
  *
  * The error and the result are replaced when the job ends, when `error_code` is given and on
- * `reset`; else they stay. finished_at becomes `at` when `to` is terminal, else 0; started_at becomes
- * attempt.started_at when an attempt is written. */
+ * `reset`; else they stay. finished_at becomes `at` when `to` is terminal, else 0; started_at
+ * becomes attempt.started_at when an attempt is written. */
 struct store_job_move {
     struct id id;
     enum job_state from;
@@ -128,19 +128,19 @@ struct store_job_move {
     enum job_state to;
     bool by_hand;
     int64_t at;
-    int64_t run_at;                  /* when `to` is scheduled */
-    bool has_attempt;                /* `attempt` is written: inserted, or completed if it was begun */
+    int64_t run_at;   /* when `to` is scheduled */
+    bool has_attempt; /* `attempt` is written: inserted, or completed if it was begun */
     struct attempt_record attempt;
-    bool charge;                     /* the attempt counts against max_attempts */
-    bool crash;                      /* and as a crash */
+    bool charge; /* the attempt counts against max_attempts */
+    bool crash;  /* and as a crash */
     /* By hand: charged and crashes start again from 0; error, result and expires_at go. */
     bool reset;
-    struct str result;               /* with succeeded */
-    struct str error_code;           /* with failed, unknown, cancelled, and of the last retry */
+    struct str result;     /* with succeeded */
+    struct str error_code; /* with failed, unknown, cancelled, and of the last retry */
     struct str error_message;
     struct str error_details;
     bool error_retryable;
-    struct blob_pending *blobs;      /* outputs, in the order of `artifacts`: published by the store */
+    struct blob_pending *blobs; /* outputs, in the order of `artifacts`: published by the store */
     const struct artifact_record *artifacts; /* ids given by the caller, `size` and `sha256` set */
     unsigned artifact_count;
     /* Children whose last parent this was: they left `blocked` in the same transaction. */
@@ -148,7 +148,7 @@ struct store_job_move {
         struct id id;
         enum job_state state; /* queued, scheduled or failed (then its own children follow) */
         uint64_t event_seq;
-    } *ret_released;
+    } * ret_released;
     unsigned ret_released_count;
 };
 
@@ -159,7 +159,8 @@ struct store_job_delete {
     struct id id;
 };
 
-/* Publishes the blob and makes it visible under artifact.id. HUB_ERR_CONFLICT if the id is known. */
+/* Publishes the blob and makes it visible under artifact.id. HUB_ERR_CONFLICT if the id is known.
+ */
 struct store_artifact_insert {
     struct artifact_record artifact;
     struct blob_pending blob;
@@ -230,14 +231,14 @@ struct store_job_get {
  * number of jobs: it may return fewer than `limit`, even none, with `ret_more`; the next call then
  * goes on with `before` = ret_next. */
 struct store_job_list {
-    uint32_t states;         /* bits (1 << state); 0: all */
-    struct str type;         /* empty: all */
-    struct str queue;        /* empty: all */
-    struct str label_key;    /* empty: all */
+    uint32_t states;      /* bits (1 << state); 0: all */
+    struct str type;      /* empty: all */
+    struct str queue;     /* empty: all */
+    struct str label_key; /* empty: all */
     struct str label_value;
-    int64_t created_from;    /* 0: open; inclusive */
-    int64_t created_to;      /* 0: open; exclusive */
-    struct id before;        /* keyset: only older jobs than it; zero: from the newest */
+    int64_t created_from; /* 0: open; inclusive */
+    int64_t created_to;   /* 0: open; exclusive */
+    struct id before;     /* keyset: only older jobs than it; zero: from the newest */
     unsigned limit;
     struct job_record *ret_jobs;
     unsigned ret_count;
@@ -260,8 +261,8 @@ struct store_job_counts {
 };
 
 struct store_artifact_get {
-    struct id id;         /* the artifact, or zero */
-    struct id job;        /* with `name`: an output of this job */
+    struct id id;  /* the artifact, or zero */
+    struct id job; /* with `name`: an output of this job */
     struct str name;
     struct artifact_record ret_artifact;
 };
@@ -285,7 +286,8 @@ struct store_event_list {
 };
 
 /* Unfinished jobs, oldest first, for loading at start: only the fields that scheduling needs (no
- * input, result, labels, error, files and after). The keyset is the last job of the call before. A job found `running` keeps that state; the engine decides. */
+ * input, result, labels, error, files and after). The keyset is
+ * the last job of the call before. A job found `running` keeps that state; the engine decides. */
 struct store_active_list {
     struct id after; /* zero: from the start */
     unsigned limit;
@@ -313,10 +315,11 @@ struct store_op {
     struct store_op *next; /* the store's own: operations that complete together */
     struct arena arena;
     enum store_op_kind kind;
-    int err; /* 0 or a negative enum hub_err, set by the store */
+    int err;            /* 0 or a negative enum hub_err, set by the store */
     uint64_t event_seq; /* of the event that a write made; 0: none */
-    bool kept; /* set by done(): the op is not freed after it but its caller's again, who frees it or
-                * submits it once more (store_submit() clears kept, err and event_seq) */
+    /* Set by done(): the op is not freed after it but its caller's again, who frees it or submits
+     * it once more, even inside done(). (store_submit() clears err and event_seq.) */
+    bool kept;
     store_done_fn *done; /* [loop]; may be NULL */
     void *context;
     union {
@@ -329,7 +332,7 @@ struct store_op {
 /* All zero, with an arena of at most STORE_OP_ARENA_MAX bytes. NULL: out of memory. */
 #define STORE_OP_ARENA_MAX ((size_t)64 << 20)
 struct store_op *store_op_new(enum store_op_kind kind);
-void store_op_free(struct store_op *op);                /* only one that was not submitted */
+void store_op_free(struct store_op *op); /* only one that was not submitted */
 bool store_op_is_write(enum store_op_kind kind);
 
 /* --- A backend ---------------------------------------------------------------------------------*/
@@ -376,14 +379,15 @@ HUB_MUST_CHECK int store_sqlite_new(const struct store_sqlite_options *options, 
 
 struct store;
 
-/* Takes the backend over and starts the threads. `wake` is called from them when completions wait:
- * it makes the loop call store_dispatch(). */
+/* Takes the backend over (also when it fails) and starts the threads. `wake` is called from them
+ * when completions wait: it makes the loop call store_dispatch(). */
 HUB_MUST_CHECK int store_new(struct store_backend *backend, mailbox_wake_fn *wake,
                              void *wake_context, struct log *log, struct store **ret_self,
                              struct hub_error *error);
 void store_submit(struct store *self, struct store_op *op); /* [loop] */
 void store_dispatch(struct store *self);                    /* [loop] */
-/* Finishes what was submitted, calls store_dispatch() a last time, ends the threads. [loop] */
+/* Finishes what was submitted, ends the threads, calls store_dispatch() a last time: nothing may be
+ * submitted from it. [loop] */
 void store_free(struct store *self);
 
 struct store_stats {

@@ -1,0 +1,199 @@
+#include "jobs/sqlite/checkpoint.h"
+
+#include "jobs/sqlite/db.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* A log that has not grown for so long is folded in although it is short. */
+#define QUIET_MS 2000
+
+struct lite_checkpointer {
+    struct lite_db db; /* [checkpointer], after the start */
+    pthread_t thread;
+    bool started;
+    int start_frames; /* the length at which a checkpoint is due */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int frames;       /* length of the log, as the writer saw it last */
+    bool gate_closed; /* the writer must not begin a transaction */
+    bool in_passage;  /* the writer is between lite_checkpointer_pass() and …_note() */
+    bool stop;
+};
+
+/* --- The writer's side -------------------------------------------------------------------------*/
+
+void lite_checkpointer_pass(struct lite_checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (self->gate_closed && !self->stop) {
+        pthread_cond_wait(&self->changed, &self->lock);
+    }
+    self->in_passage = true;
+    pthread_mutex_unlock(&self->lock);
+}
+
+void lite_checkpointer_note(struct lite_checkpointer *self, int frames)
+{
+    pthread_mutex_lock(&self->lock);
+    self->in_passage = false;
+    if (frames >= 0) {
+        self->frames = frames;
+    }
+    if (self->frames >= self->start_frames || self->gate_closed) {
+        pthread_cond_broadcast(&self->changed);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* --- The thread --------------------------------------------------------------------------------*/
+
+/* Copies what is committed. True if that was all of the log. */
+static bool copy(struct lite_checkpointer *self)
+{
+    int in_log = -1;
+    int copied = -1;
+    int rc = sqlite3_wal_checkpoint_v2(self->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log,
+                                       &copied);
+
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        log_error(self->db.log, "store", "checkpoint failed", "error=%s code=%d",
+                  hub_err_code(lite_db_error(&self->db, rc)), rc);
+    }
+    return rc == SQLITE_OK && in_log == copied;
+}
+
+static void close_gate(struct lite_checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->gate_closed = true;
+    while (self->in_passage && !self->stop) {
+        pthread_cond_wait(&self->changed, &self->lock);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void open_gate(struct lite_checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->gate_closed = false;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* True if all of the log is in the database: then the writer starts it over. */
+static bool checkpoint(struct lite_checkpointer *self)
+{
+    if (copy(self)) {
+        return true;
+    }
+    close_gate(self);
+    bool complete = copy(self);
+    open_gate(self);
+    return complete;
+}
+
+/* Waits until the log is `due` frames long, or has not grown for a while and is not `done` frames
+ * long, which were folded in already. False: the thread must end. */
+static bool wait_for_work(struct lite_checkpointer *self, int done, int due)
+{
+    bool quiet = false;
+    struct timespec until;
+
+    pthread_mutex_lock(&self->lock);
+    while (!self->stop && (self->frames < due || self->frames == done) &&
+           !(quiet && self->frames != done)) {
+        int seen = self->frames;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += QUIET_MS / 1000;
+        int rc = pthread_cond_timedwait(&self->changed, &self->lock, &until);
+        quiet = rc == ETIMEDOUT && self->frames == seen;
+    }
+    bool go_on = !self->stop;
+    pthread_mutex_unlock(&self->lock);
+    return go_on;
+}
+
+static int frames_now(struct lite_checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    int frames = self->frames;
+    pthread_mutex_unlock(&self->lock);
+    return frames;
+}
+
+static void *checkpoint_main(void *context)
+{
+    struct lite_checkpointer *self = context;
+    int due = self->start_frames;
+    int done = 0;
+
+    pthread_setname_np(pthread_self(), "hub-checkpoint");
+    while (wait_for_work(self, done, due)) {
+        bool complete = checkpoint(self);
+        done = frames_now(self);
+        /* A reader was in the way: not again for each commit. */
+        due = complete ? self->start_frames : done + self->start_frames / 8;
+    }
+    return NULL;
+}
+
+/* --- Life --------------------------------------------------------------------------------------*/
+
+static void init_locks(struct lite_checkpointer *self)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+int lite_checkpointer_new(const char *path, const char *synchronous, uint64_t wal_bytes,
+                          struct log *log, struct lite_checkpointer **ret_self,
+                          struct hub_error *error)
+{
+    struct lite_checkpointer *self = calloc(1, sizeof *self);
+
+    if (!self) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    init_locks(self);
+    self->start_frames = (int)(wal_bytes / LITE_PAGE_SIZE);
+    int err = lite_db_open(&self->db, path, synchronous, false, log, error);
+    if (err < 0) {
+        lite_checkpointer_free(self);
+        return err;
+    }
+    int errnum = pthread_create(&self->thread, NULL, checkpoint_main, self);
+    if (errnum != 0) {
+        lite_checkpointer_free(self);
+        return hub_fail_errno(error, errnum, "cannot start the checkpoint thread");
+    }
+    self->started = true;
+    *ret_self = self;
+    return 0;
+}
+
+void lite_checkpointer_free(struct lite_checkpointer *self)
+{
+    if (!self) {
+        return;
+    }
+    if (self->started) {
+        pthread_mutex_lock(&self->lock);
+        self->stop = true;
+        pthread_cond_broadcast(&self->changed);
+        pthread_mutex_unlock(&self->lock);
+        pthread_join(self->thread, NULL);
+    }
+    lite_db_close(&self->db);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}

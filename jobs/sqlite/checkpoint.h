@@ -1,0 +1,34 @@
+/*
+ * checkpoint.h — folds the log into the database, beside the commits.
+ *
+ * A checkpoint costs 8–30 ms; on the commit path it would be the tail of every latency. So a thread
+ * with its own connection does it. It copies what is committed while the writer goes on (PASSIVE).
+ * The log starts over only when all of it is copied and the writer begins its next transaction; a
+ * writer that never pauses would never let that happen. Hence the gate: after a first, long copy
+ * the checkpointer closes it, copies the little that came meanwhile, and opens it; the writer waits
+ * there between two transactions for a few milliseconds.
+ *
+ *     lite_checkpointer_pass(c);              // [store] before each BEGIN
+ *     lite_checkpointer_note(c, frames);      // [store] after each COMMIT: the log's length
+ *     lite_checkpointer_note(c, -1);          // [store] after a ROLLBACK
+ */
+#ifndef HUB_JOBS_SQLITE_CHECKPOINT_H
+#define HUB_JOBS_SQLITE_CHECKPOINT_H
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdint.h>
+
+struct lite_checkpointer;
+
+/* `wal_bytes`: the length from which on the log is folded in. */
+HUB_MUST_CHECK int lite_checkpointer_new(const char *path, const char *synchronous,
+                                         uint64_t wal_bytes, struct log *log,
+                                         struct lite_checkpointer **ret_self,
+                                         struct hub_error *error);
+void lite_checkpointer_free(struct lite_checkpointer *self); /* ends the thread; NULL is fine */
+void lite_checkpointer_pass(struct lite_checkpointer *self);
+void lite_checkpointer_note(struct lite_checkpointer *self, int frames);
+
+#endif

@@ -1,0 +1,464 @@
+#include "jobs/sqlite/lite.h"
+
+#include <assert.h>
+
+/* An input above this has its own row, which a change of state does not write again. */
+#define INPUT_INLINE_MAX 2048
+
+static_assert(JOB_RUNNING == 3 && JOB_SUCCEEDED == 4, "statements.h and lite_terminal() say so");
+
+/* --- Finding and telling -----------------------------------------------------------------------*/
+
+static int read_known(struct lite_call *call, struct arena *arena, struct lite_job *ret_job)
+{
+    bool ok = true;
+    int found = lite_step(call);
+
+    if (found > 0) {
+        ret_job->seq = lite_int(call);
+        ret_job->id = lite_id(call);
+        ret_job->state = (enum job_state)lite_int(call);
+        ret_job->attempt = (uint32_t)lite_int(call);
+        ret_job->charged = (uint32_t)lite_int(call);
+        ret_job->crashes = (uint32_t)lite_int(call);
+        ret_job->run_at = lite_int(call);
+        ret_job->expires_at = lite_int(call);
+        ret_job->retention_ms = lite_int(call);
+        ret_job->type = lite_copy(call, arena, &ok);
+        ret_job->queue = lite_copy(call, arena, &ok);
+        ret_job->has_files = lite_int(call) != 0;
+    }
+    lite_end(call);
+    return ok ? found : HUB_ERR_NOMEM;
+}
+
+int lite_job_find(struct lite *self, const struct id *id, struct arena *arena,
+                  struct lite_job *ret_job)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_FIND);
+
+    lite_bind_id(&call, id);
+    return read_known(&call, arena, ret_job);
+}
+
+int lite_job_find_seq(struct lite *self, int64_t seq, struct arena *arena, struct lite_job *ret_job)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_FIND_SEQ);
+
+    lite_bind_int(&call, seq);
+    return read_known(&call, arena, ret_job);
+}
+
+int lite_job_changed(struct lite *self, const struct lite_job *job, enum job_state from, int64_t at,
+                     uint64_t *ret_event_seq)
+{
+    int err = lite_tally_note(&self->tally, &self->writer, job->seq, job->queue, from, job->state,
+                              at + job->retention_ms);
+    if (err < 0) {
+        return err;
+    }
+    struct lite_call call = lite_call(&self->writer, LITE_EVENT_INSERT);
+    lite_bind_int(&call, ++self->last_event);
+    lite_bind_id(&call, &job->id);
+    lite_bind_int(&call, job->state);
+    lite_bind_int(&call, job->attempt);
+    lite_bind_int(&call, at);
+    lite_bind_text(&call, job->type);
+    lite_bind_text(&call, job->queue);
+    err = lite_run(&call);
+    if (err == 0) {
+        *ret_event_seq = (uint64_t)self->last_event;
+    }
+    return err;
+}
+
+/* --- Insert ------------------------------------------------------------------------------------*/
+
+/* In the order of the table. */
+static void bind_new(struct lite_call *call, int64_t seq, const struct job_record *job)
+{
+    lite_bind_int(call, seq);
+    lite_bind_id(call, &job->id);
+    lite_bind_int(call, job->state);
+    lite_bind_int(call, job->attempt);
+    lite_bind_int(call, job->charged);
+    lite_bind_int(call, job->crashes);
+    lite_bind_int(call, job->created_at);
+    lite_bind_int(call, job->run_at);
+    lite_bind_int(call, job->started_at);
+    lite_bind_int(call, job->finished_at);
+    lite_bind_int(call, job->expires_at);
+    lite_bind_int(call, job->retention_ms);
+    lite_bind_int(call, job->retry_safety);
+    lite_bind_int(call, job->priority);
+    lite_bind_int(call, job->timeout_ms);
+    lite_bind_int(call, job->max_attempts);
+    lite_bind_text(call, job->type);
+    lite_bind_text(call, job->queue);
+    lite_bind_str(call, job->account);
+    lite_bind_str(call, job->callback_url);
+    lite_bind_str(call, job->traceparent);
+    lite_bind_str(call, job->created_by);
+    lite_bind_str(call, job->labels);
+    lite_bind_str(call, job->error_code);
+    lite_bind_str(call, job->error_message);
+    lite_bind_str(call, job->error_details);
+    lite_bind_int(call, job->error_retryable);
+    lite_bind_blob(call, job->after, job->after_count * sizeof *job->after);
+    lite_bind_blob(call, job->files, job->file_count * sizeof *job->files);
+    lite_bind_str(call, job->result);
+    lite_bind_str(call, job->input.len <= INPUT_INLINE_MAX ? job->input : str_of(NULL, 0));
+}
+
+/* 1 if it was inserted, 0 if the id is known. */
+static int insert_row(struct lite *self, int64_t seq, const struct job_record *job)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_INSERT);
+
+    bind_new(&call, seq, job);
+    int err = lite_run(&call);
+    if (err < 0 || lite_changes(&self->writer) == 0) {
+        return err;
+    }
+    if (job->input.len > INPUT_INLINE_MAX) {
+        call = lite_call(&self->writer, LITE_INPUT_INSERT);
+        lite_bind_int(&call, seq);
+        lite_bind_text(&call, job->input);
+        err = lite_run(&call);
+    }
+    return err < 0 ? err : 1;
+}
+
+/* What becomes of the job because of those it waits for. */
+static void settle(struct store_op *op, const struct lite_parents *parents, struct job_record *job)
+{
+    if (job->after_count == 0) {
+        return;
+    }
+    if (parents->failed) {
+        job->state = JOB_FAILED;
+        job->finished_at = job->created_at;
+        job->error_code = LITE_FLOW_ERROR_CODE;
+        job->error_message = LITE_FLOW_ERROR_MESSAGE;
+        job->error_details = lite_flow_details(&op->arena, &parents->failed_id);
+    } else if (parents->waiting_count > 0) {
+        job->state = JOB_BLOCKED;
+    } else {
+        job->state = job->run_at > job->created_at ? JOB_SCHEDULED : JOB_QUEUED;
+    }
+}
+
+/* The rows that a new job needs beside its own. */
+static int insert_links(struct lite *self, int64_t seq, const struct job_record *job,
+                        const struct lite_parents *parents, const int64_t *files)
+{
+    int err = 0;
+
+    if (job->state == JOB_BLOCKED) {
+        err = lite_flow_wait(self, seq, parents);
+    }
+    if (err == 0 && job->file_count > 0 && !lite_terminal(job->state)) {
+        err = lite_files_hold(self, seq, files, job->file_count);
+    }
+    return err;
+}
+
+static int insert_settled(struct lite *self, struct store_op *op, int64_t seq,
+                          const struct job_record *job, const struct lite_parents *parents,
+                          const int64_t *files)
+{
+    const struct lite_job told = {
+        .seq = seq,
+        .id = job->id,
+        .state = job->state,
+        .retention_ms = job->retention_ms,
+        .type = job->type,
+        .queue = job->queue,
+    };
+    int inserted = insert_row(self, seq, job);
+
+    if (inserted < 0) {
+        return inserted;
+    }
+    if (inserted == 0) {
+        op->err = HUB_ERR_CONFLICT;
+        op->job_insert.ret_existing = job->id;
+        return 0;
+    }
+    int err = insert_links(self, seq, job, parents, files);
+    if (err < 0) {
+        return err;
+    }
+    op->job_insert.ret_state = job->state;
+    return lite_job_changed(self, &told, LITE_NO_STATE, job->created_at, &op->event_seq);
+}
+
+static int insert_claimed(struct lite *self, struct store_op *op, int64_t seq)
+{
+    struct job_record job = op->job_insert.job;
+    struct lite_parents parents;
+    int64_t files[JOB_FILES_MAX];
+
+    int err = lite_files_look(self, op, files);
+    if (err == 0 && op->err == 0) {
+        err = lite_flow_look(self, op, &parents);
+    }
+    if (err < 0 || op->err < 0) {
+        return err;
+    }
+    settle(op, &parents, &job);
+    return insert_settled(self, op, seq, &job, &parents, files);
+}
+
+int lite_job_insert(struct lite *self, struct store_op *op)
+{
+    bool keyed = op->job_insert.idempotency.given;
+    int64_t seq = ++self->last_job;
+    int err = 0;
+
+    if (op->job_insert.job.after_count > JOB_AFTER_MAX ||
+        op->job_insert.job.file_count > JOB_FILES_MAX) {
+        op->err = HUB_ERR_LIMIT;
+        return 0;
+    }
+    if (keyed) {
+        err = lite_keys_claim(&self->keys, &self->writer, op, seq);
+    }
+    if (err < 0 || op->err < 0) {
+        return err;
+    }
+    err = insert_claimed(self, op, seq);
+    if (err == 0 && op->err < 0 && keyed) {
+        err = lite_keys_unclaim(&self->keys, &self->writer, op, seq);
+    }
+    return err;
+}
+
+/* --- Start -------------------------------------------------------------------------------------*/
+
+static int put_attempt(struct lite *self, int64_t seq, const struct attempt_record *attempt)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_PUT);
+
+    lite_bind_int(&call, lite_attempt_key(seq, attempt->number));
+    lite_bind_int(&call, attempt->started_at);
+    lite_bind_int(&call, attempt->finished_at);
+    lite_bind_int(&call, attempt->outcome);
+    lite_bind_str(&call, attempt->code);
+    lite_bind_str(&call, attempt->message);
+    lite_bind_str(&call, attempt->cause);
+    lite_bind_int(&call, attempt->cause_number);
+    lite_bind_int(&call, attempt->pid);
+    lite_bind_str(&call, attempt->connector_version);
+    return lite_run(&call);
+}
+
+/* The first parameters of both statements that set a state. */
+static void bind_state(struct lite_call *call, const struct lite_job *job, int64_t started_at,
+                       int64_t finished_at)
+{
+    lite_bind_int(call, job->state);
+    lite_bind_int(call, job->attempt);
+    lite_bind_int(call, job->charged);
+    lite_bind_int(call, job->crashes);
+    lite_bind_int(call, job->run_at);
+    if (started_at != 0) {
+        lite_bind_int(call, started_at);
+    } else {
+        lite_bind_null(call);
+    }
+    lite_bind_int(call, finished_at);
+}
+
+static int set_state(struct lite *self, const struct lite_job *job, int64_t started_at)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_SET_STATE);
+
+    bind_state(&call, job, started_at, 0);
+    lite_bind_int(&call, job->seq);
+    return lite_run(&call);
+}
+
+/* 1: found and as believed. 0: op->err says why not. */
+static int find_fenced(struct lite *self, struct store_op *op, const struct id *id,
+                       enum job_state from, uint32_t fence, bool from_unstarted,
+                       struct lite_job *ret_job)
+{
+    int found = lite_job_find(self, id, &op->arena, ret_job);
+
+    if (found < 0) {
+        return found;
+    }
+    if (found == 0) {
+        op->err = HUB_ERR_NOT_FOUND;
+        return 0;
+    }
+    bool as_believed = ret_job->state == from && ret_job->attempt == fence;
+    bool unstarted =
+        from_unstarted && ret_job->state == JOB_QUEUED && ret_job->attempt + 1 == fence;
+    if (!as_believed && !unstarted) {
+        op->err = HUB_ERR_CONFLICT;
+        return 0;
+    }
+    return 1;
+}
+
+int lite_job_start(struct lite *self, struct store_op *op)
+{
+    const struct store_job_start *start = &op->job_start;
+    struct lite_job job;
+
+    int found = find_fenced(self, op, &start->id, JOB_QUEUED, start->fence, false, &job);
+    if (found <= 0) {
+        return found;
+    }
+    if (start->number != start->fence + 1 || start->number > LITE_ATTEMPT_MAX) {
+        op->err = start->number > LITE_ATTEMPT_MAX ? HUB_ERR_LIMIT : HUB_ERR_CONFLICT;
+        return 0;
+    }
+    job.state = JOB_RUNNING;
+    job.attempt = start->number;
+    const struct attempt_record attempt = {.number = start->number, .started_at = start->at};
+    int err = set_state(self, &job, start->at);
+    if (err == 0) {
+        err = put_attempt(self, job.seq, &attempt);
+    }
+    return err < 0 ? err : lite_job_changed(self, &job, JOB_QUEUED, start->at, &op->event_seq);
+}
+
+/* --- Move --------------------------------------------------------------------------------------*/
+
+static int set_outcome(struct lite *self, const struct lite_job *job,
+                       const struct store_job_move *move, int64_t started_at)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_SET_OUTCOME);
+
+    bind_state(&call, job, started_at, lite_terminal(job->state) ? move->at : 0);
+    lite_bind_int(&call, job->expires_at);
+    lite_bind_str(&call, move->error_code);
+    lite_bind_str(&call, move->error_message);
+    lite_bind_str(&call, move->error_details);
+    lite_bind_int(&call, move->error_retryable);
+    lite_bind_str(&call, move->result);
+    lite_bind_int(&call, job->seq);
+    return lite_run(&call);
+}
+
+/* What the job is after the move. */
+static void apply_move(const struct store_job_move *move, struct lite_job *job)
+{
+    job->state = move->to;
+    job->attempt = move->fence;
+    if (move->reset) {
+        job->charged = job->crashes = 0;
+        job->expires_at = 0;
+    }
+    job->charged += move->charge;
+    job->crashes += move->crash;
+    if (move->to == JOB_SCHEDULED) {
+        job->run_at = move->run_at;
+    }
+}
+
+static int write_move(struct lite *self, const struct store_job_move *move,
+                      const struct lite_job *job)
+{
+    int64_t started_at = move->has_attempt ? move->attempt.started_at : 0;
+    bool has_outcome = lite_terminal(move->to) || move->reset || move->error_code.len > 0;
+    int err =
+        has_outcome ? set_outcome(self, job, move, started_at) : set_state(self, job, started_at);
+
+    if (err == 0 && move->has_attempt) {
+        err = put_attempt(self, job->seq, &move->attempt);
+    }
+    return err;
+}
+
+/* What else follows from leaving one state for another. */
+static int follow_move(struct lite *self, struct store_op *op, const struct lite_job *job,
+                       enum job_state from)
+{
+    bool was_terminal = lite_terminal(from);
+    bool is_terminal = lite_terminal(job->state);
+    int err = 0;
+
+    if (from == JOB_BLOCKED) {
+        err = lite_flow_forget(self, job->seq);
+    }
+    if (err == 0 && job->has_files && was_terminal != is_terminal) {
+        err = is_terminal ? lite_files_release(self, job->seq)
+                          : lite_files_hold_again(self, job->seq);
+    }
+    if (err == 0 && is_terminal && !was_terminal) {
+        err = lite_flow_release(self, op, job);
+    }
+    return err;
+}
+
+int lite_job_move(struct lite *self, struct store_op *op)
+{
+    struct store_job_move *move = &op->job_move;
+    struct lite_job job;
+
+    move->ret_released = NULL;
+    move->ret_released_count = 0;
+    int found =
+        find_fenced(self, op, &move->id, move->from, move->fence, move->from_unstarted, &job);
+    if (found <= 0) {
+        return found;
+    }
+    enum job_state from = job.state;
+    if (move->fence > LITE_ATTEMPT_MAX ||
+        (move->has_attempt && move->attempt.number != move->fence)) {
+        op->err = HUB_ERR_LIMIT;
+        return 0;
+    }
+    int err = lite_artifact_outputs(self, op, job.seq);
+    if (err < 0 || op->err < 0) {
+        return err;
+    }
+    apply_move(move, &job);
+    err = write_move(self, move, &job);
+    if (err == 0) {
+        err = lite_job_changed(self, &job, from, move->at, &op->event_seq);
+    }
+    return err < 0 ? err : follow_move(self, op, &job, from);
+}
+
+/* --- Delete ------------------------------------------------------------------------------------*/
+
+int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct str queue)
+{
+    int err = lite_artifact_drop_of_job(self, seq);
+
+    if (err == 0) {
+        struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_DELETE);
+        lite_bind_int(&call, lite_attempt_key(seq, 0));
+        lite_bind_int(&call, lite_attempt_key(seq, LITE_ATTEMPT_MAX));
+        err = lite_run(&call);
+    }
+    if (err == 0) {
+        err = lite_run_int(&self->writer, LITE_INPUT_DELETE, seq);
+    }
+    if (err == 0) {
+        err = lite_run_int(&self->writer, LITE_JOB_DELETE, seq);
+    }
+    return err < 0
+               ? err
+               : lite_tally_note(&self->tally, &self->writer, seq, queue, state, LITE_NO_STATE, 0);
+}
+
+int lite_job_delete(struct lite *self, struct store_op *op)
+{
+    struct lite_job job;
+    int found = lite_job_find(self, &op->job_delete.id, &op->arena, &job);
+
+    if (found < 0) {
+        return found;
+    }
+    if (found == 0 || !lite_terminal(job.state)) {
+        op->err = found == 0 ? HUB_ERR_NOT_FOUND : HUB_ERR_CONFLICT;
+        return 0;
+    }
+    return lite_job_remove(self, job.seq, job.state, job.queue);
+}

@@ -1,0 +1,176 @@
+/*
+ * lite.h — the SQLite store: what its parts know of each other. The outside sees jobs/store.h only.
+ *
+ *     open.c         options, life, the vtable and the transaction around a batch
+ *     migrate.c      numbered SQL files
+ *     db.c           connections and statements
+ *     job_write.c    insert, start, move, delete          flow.c         jobs that wait for jobs
+ *     tally.c        zones and counts, once a transaction  idempotency.c  keys, searched in memory
+ *     artifact.c     artifacts, held files, blobs          admin.c        queues and keys of the
+ * API purge.c        what is over                          checkpoint.c   keeps the log short
+ *     job_read.c     get, lists, loading                   other_read.c   artifacts, events, counts
+ *
+ * A write function checks all that can be wrong with its operation before it changes anything: then
+ * it sets op->err and returns 0. A negative return means that the whole transaction is lost.
+ */
+#ifndef HUB_JOBS_SQLITE_LITE_H
+#define HUB_JOBS_SQLITE_LITE_H
+
+#include "jobs/sqlite/checkpoint.h"
+#include "jobs/sqlite/db.h"
+#include "jobs/sqlite/idempotency.h"
+#include "jobs/sqlite/rows.h"
+#include "jobs/sqlite/tally.h"
+#include "jobs/store.h"
+
+/* A job and one of its attempts as one number. */
+#define LITE_ATTEMPT_BITS 20
+#define LITE_ATTEMPT_MAX  ((1u << LITE_ATTEMPT_BITS) - 1)
+static inline int64_t lite_attempt_key(int64_t seq, uint32_t number)
+{
+    return seq << LITE_ATTEMPT_BITS | number;
+}
+
+/* Digests whose last row may be gone when the transaction is committed. */
+struct lite_digests {
+    struct sha256_digest *items;
+    size_t len;
+    size_t cap;
+};
+
+/* Pending blobs that were published in this transaction. */
+struct lite_published {
+    struct blob_pending *items;
+    size_t len;
+    size_t cap;
+};
+
+struct lite {
+    struct store_backend base;
+    struct log *log;
+    struct blob_store *blobs;
+    char *path;
+    char *synchronous;
+    struct store_sqlite_options options; /* numbers only, with the defaults filled in */
+
+    struct lite_db writer; /* [store] */
+    struct lite_db reader; /* [reader] */
+    struct lite_checkpointer *checkpointer;
+
+    /* All [store]: */
+    bool in_passage; /* of the checkpointer's gate */
+    int log_frames;  /* length of the log after the last commit */
+    int64_t last_job;
+    int64_t last_event;
+    struct lite_keys keys;
+    struct lite_tally tally;
+    struct lite_digests orphans;
+    struct lite_published published;
+    unsigned swept_folders; /* of BLOB_FOLDERS, since the start or the last rollback */
+};
+
+/* What the writer knows of a job before it changes it. Texts are in the operation's arena. */
+struct lite_job {
+    int64_t seq;
+    struct id id;
+    enum job_state state;
+    uint32_t attempt;
+    uint32_t charged;
+    uint32_t crashes;
+    int64_t run_at;
+    int64_t expires_at;
+    int64_t retention_ms;
+    struct str type;
+    struct str queue;
+    bool has_files;
+};
+
+static inline bool lite_terminal(enum job_state state)
+{
+    return state > JOB_RUNNING;
+}
+
+/* migrate.c */
+HUB_MUST_CHECK int lite_migrate(struct lite_db *db, struct log *log, struct hub_error *error);
+
+/* job_write.c: 1 found, 0 not there, negative. */
+int lite_job_find(struct lite *self, const struct id *id, struct arena *arena,
+                  struct lite_job *ret_job);
+int lite_job_find_seq(struct lite *self, int64_t seq, struct arena *arena,
+                      struct lite_job *ret_job);
+/* Counts the change and appends its event. `job` holds what is true after it. */
+HUB_MUST_CHECK int lite_job_changed(struct lite *self, const struct lite_job *job,
+                                    enum job_state from, int64_t at, uint64_t *ret_event_seq);
+int lite_job_insert(struct lite *self, struct store_op *op);
+int lite_job_start(struct lite *self, struct store_op *op);
+int lite_job_move(struct lite *self, struct store_op *op);
+int lite_job_delete(struct lite *self, struct store_op *op);
+/* Removes a finished job with all that belongs to it. */
+HUB_MUST_CHECK int lite_job_remove(struct lite *self, int64_t seq, enum job_state state,
+                                   struct str queue);
+
+/* flow.c */
+/* Looks the parents up: how many are unfinished, and has one failed? Sets op->err if one is
+ * unknown. */
+struct lite_parents {
+    int64_t waiting[JOB_AFTER_MAX];
+    unsigned waiting_count;
+    bool failed;
+    struct id failed_id;
+};
+HUB_MUST_CHECK int lite_flow_look(struct lite *self, struct store_op *op,
+                                  struct lite_parents *ret_parents);
+HUB_MUST_CHECK int lite_flow_wait(struct lite *self, int64_t seq,
+                                  const struct lite_parents *parents);
+/* A job left `blocked` without its parents' doing. */
+HUB_MUST_CHECK int lite_flow_forget(struct lite *self, int64_t seq);
+/* A parent reached a terminal state: fills op->job_move.ret_released. */
+HUB_MUST_CHECK int lite_flow_release(struct lite *self, struct store_op *op,
+                                     const struct lite_job *parent);
+/* {"job":"…"}: which parent it was. Empty on lack of memory. */
+struct str lite_flow_details(struct arena *arena, const struct id *parent);
+#define LITE_FLOW_ERROR_CODE    STR("dependency_failed")
+#define LITE_FLOW_ERROR_MESSAGE STR("A job that this one waits for did not succeed")
+
+/* artifact.c */
+int lite_artifact_insert(struct lite *self, struct store_op *op);
+int lite_artifact_delete(struct lite *self, struct store_op *op);
+/* Publishes the outputs of a job and writes their rows; sets op->err. */
+HUB_MUST_CHECK int lite_artifact_outputs(struct lite *self, struct store_op *op, int64_t seq);
+HUB_MUST_CHECK int lite_artifact_drop_of_job(struct lite *self, int64_t seq);
+HUB_MUST_CHECK int lite_artifact_purge(struct lite *self, struct store_purge *purge);
+/* The numbers of the artifacts that a new job names; sets op->err if one is not there. */
+HUB_MUST_CHECK int lite_files_look(struct lite *self, struct store_op *op,
+                                   int64_t ret_files[JOB_FILES_MAX]);
+HUB_MUST_CHECK int lite_files_hold(struct lite *self, int64_t seq, const int64_t *files,
+                                   unsigned count);
+HUB_MUST_CHECK int lite_files_hold_again(struct lite *self, int64_t seq);
+HUB_MUST_CHECK int lite_files_release(struct lite *self, int64_t seq);
+void lite_blob_discard(struct lite *self, struct store_op *op);
+void lite_blobs_committed(struct lite *self);
+void lite_blobs_rolled_back(struct lite *self);
+bool lite_blobs_sweep(struct lite *self); /* true: there is more to sweep */
+
+/* admin.c */
+int lite_queue_put(struct lite *self, struct store_op *op);
+int lite_key_put(struct lite *self, struct store_op *op);
+int lite_key_delete(struct lite *self, struct store_op *op);
+int lite_queue_list(struct lite *self, struct store_op *op);
+int lite_key_list(struct lite *self, struct store_op *op);
+
+/* purge.c */
+int lite_purge(struct lite *self, struct store_op *op);
+
+/* job_read.c, other_read.c: a negative return becomes op->err. */
+int lite_job_get(struct lite *self, struct store_op *op);
+int lite_job_input(struct lite *self, struct store_op *op);
+int lite_job_list(struct lite *self, struct store_op *op);
+int lite_active_list(struct lite *self, struct store_op *op);
+int lite_job_counts(struct lite *self, struct store_op *op);
+int lite_artifact_get(struct lite *self, struct store_op *op);
+int lite_event_list(struct lite *self, struct store_op *op);
+/* Appends the rows of a running call for artifacts to an array in the arena. */
+HUB_MUST_CHECK int lite_read_artifact(struct lite_call *call, struct arena *arena,
+                                      struct artifact_record *ret_artifact);
+
+#endif

@@ -1,0 +1,73 @@
+#include "jobs/sqlite/lite.h"
+
+#include <stdio.h>
+
+extern const char lite_migration_0001[];
+
+/* In order; the database's user_version is the number of those that ran. */
+static const char *const migrations[] = {
+    lite_migration_0001,
+};
+#define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))
+
+static int read_version(struct lite_db *db, int *ret_version, struct hub_error *error)
+{
+    sqlite3_stmt *statement;
+    int rc = sqlite3_prepare_v2(db->handle, "PRAGMA user_version", -1, &statement, NULL);
+
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        *ret_version = sqlite3_column_int(statement, 0);
+    }
+    rc = sqlite3_finalize(statement);
+    if (rc != SQLITE_OK) {
+        return hub_fail(error, lite_db_error(db, rc), "cannot read the database's version: %s",
+                        sqlite3_errmsg(db->handle));
+    }
+    return 0;
+}
+
+/* Each migration is a transaction of its own, with its number. */
+static int run_migration(struct lite_db *db, int number, struct hub_error *error)
+{
+    char set_version[64];
+
+    snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", number);
+    int err = lite_db_exec(db, "BEGIN IMMEDIATE", error);
+    if (err < 0) {
+        return err;
+    }
+    err = lite_db_exec(db, migrations[number - 1], error);
+    if (err == 0) {
+        err = lite_db_exec(db, set_version, error);
+    }
+    if (err == 0) {
+        err = lite_db_exec(db, "COMMIT", error);
+    }
+    if (err < 0) {
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+    return err;
+}
+
+int lite_migrate(struct lite_db *db, struct log *log, struct hub_error *error)
+{
+    int version = 0;
+    int err = read_version(db, &version, error);
+
+    if (err < 0) {
+        return err;
+    }
+    if (version > MIGRATION_COUNT) {
+        return hub_fail(error, HUB_ERR_CONFLICT,
+                        "the database has version %d, this program knows up to %d", version,
+                        MIGRATION_COUNT);
+    }
+    for (int number = version + 1; number <= MIGRATION_COUNT; number++) {
+        err = run_migration(db, number, error);
+        if (err < 0) {
+            return err;
+        }
+        log_info(log, "store", "migration done", "number=%d", number);
+    }
+    return 0;
+}

@@ -1,0 +1,294 @@
+#include "jobs/sqlite/lite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RESERVE_DEFAULT         ((uint64_t)64 << 20)
+#define WAL_DEFAULT             ((uint64_t)64 << 20)
+#define IDEMPOTENCY_MAX_DEFAULT ((uint64_t)32 << 20)
+#define EVENTS_MAX_DEFAULT      1000000
+#define EVENTS_KEEP_MS_DEFAULT  ((int64_t)24 * 3600 * 1000)
+
+static struct lite *lite_of(struct store_backend *backend)
+{
+    return (struct lite *)backend;
+}
+
+typedef int lite_op_fn(struct lite *self, struct store_op *op);
+
+static int discard(struct lite *self, struct store_op *op)
+{
+    lite_blob_discard(self, op);
+    return 0;
+}
+
+static lite_op_fn *const functions[STORE_OP_COUNT] = {
+    [STORE_JOB_INSERT] = lite_job_insert,
+    [STORE_JOB_START] = lite_job_start,
+    [STORE_JOB_MOVE] = lite_job_move,
+    [STORE_JOB_DELETE] = lite_job_delete,
+    [STORE_ARTIFACT_INSERT] = lite_artifact_insert,
+    [STORE_ARTIFACT_DELETE] = lite_artifact_delete,
+    [STORE_QUEUE_PUT] = lite_queue_put,
+    [STORE_KEY_PUT] = lite_key_put,
+    [STORE_KEY_DELETE] = lite_key_delete,
+    [STORE_PURGE] = lite_purge,
+    [STORE_BLOB_DISCARD] = discard,
+    [STORE_JOB_GET] = lite_job_get,
+    [STORE_JOB_INPUT] = lite_job_input,
+    [STORE_JOB_LIST] = lite_job_list,
+    [STORE_JOB_COUNTS] = lite_job_counts,
+    [STORE_ARTIFACT_GET] = lite_artifact_get,
+    [STORE_EVENT_LIST] = lite_event_list,
+    [STORE_ACTIVE_LIST] = lite_active_list,
+    [STORE_QUEUE_LIST] = lite_queue_list,
+    [STORE_KEY_LIST] = lite_key_list,
+};
+
+/* --- The writer's connection -------------------------------------------------------------------*/
+
+static int note_log_length(void *context, sqlite3 *handle, const char *name, int frames)
+{
+    int *ret_frames = context;
+
+    (void)handle;
+    (void)name;
+    *ret_frames = frames;
+    return SQLITE_OK;
+}
+
+static int read_number(struct lite_db *db, enum lite_statement statement, int64_t *ret_number)
+{
+    struct lite_call call = lite_call(db, statement);
+    int got = lite_step(&call);
+
+    if (got > 0) {
+        *ret_number = lite_int(&call);
+    }
+    lite_end(&call);
+    return got < 0 ? got : 0;
+}
+
+static int open_writer(struct lite *self, struct hub_error *error)
+{
+    int err = lite_db_open(&self->writer, self->path, self->synchronous, false, self->log, error);
+
+    if (err == 0) {
+        err = lite_migrate(&self->writer, self->log, error);
+    }
+    if (err == 0) {
+        err = lite_db_prepare(&self->writer, LITE_WRITER, error);
+    }
+    if (err < 0) {
+        lite_db_close(&self->writer);
+        return err;
+    }
+    sqlite3_wal_hook(self->writer.handle, note_log_length, &self->log_frames);
+    return 0;
+}
+
+/* --- Transactions ------------------------------------------------------------------------------*/
+
+static int backend_begin(struct store_backend *backend)
+{
+    struct lite *self = lite_of(backend);
+    struct hub_error error;
+
+    if (!self->writer.handle && open_writer(self, &error) < 0) {
+        log_error(self->log, "store", "cannot open the database again", "error=%s",
+                  hub_err_code(error.err));
+        return error.err;
+    }
+    lite_checkpointer_pass(self->checkpointer);
+    self->in_passage = true;
+    struct lite_call call = lite_call(&self->writer, LITE_BEGIN_WRITE);
+    return lite_run(&call);
+}
+
+static int backend_apply(struct store_backend *backend, struct store_op *op)
+{
+    return functions[op->kind](lite_of(backend), op);
+}
+
+static void leave_passage(struct lite *self, int frames)
+{
+    if (self->in_passage) {
+        self->in_passage = false;
+        lite_checkpointer_note(self->checkpointer, frames);
+    }
+}
+
+static int backend_commit(struct store_backend *backend)
+{
+    struct lite *self = lite_of(backend);
+    struct hub_error error;
+    int err = lite_tally_flush(&self->tally, &self->writer);
+
+    if (err == 0 && self->published.len > 0) {
+        err = blob_sync(self->blobs, &error);
+    }
+    if (err == 0) {
+        struct lite_call call = lite_call(&self->writer, LITE_COMMIT);
+        err = lite_run(&call);
+    }
+    if (err < 0) {
+        return err;
+    }
+    leave_passage(self, self->log_frames);
+    lite_keys_committed(&self->keys);
+    lite_blobs_committed(self);
+    return 0;
+}
+
+/* A connection that failed to roll back, or to write, is not trusted any more: what it believes to
+ * be in the file may not be there. */
+static void backend_rollback(struct store_backend *backend)
+{
+    struct lite *self = lite_of(backend);
+    bool broken = !self->writer.handle;
+
+    if (!broken && !sqlite3_get_autocommit(self->writer.handle)) {
+        struct lite_call call = lite_call(&self->writer, LITE_ROLLBACK);
+        broken = lite_run(&call) < 0;
+    }
+    int rc = self->writer.handle ? sqlite3_errcode(self->writer.handle) & 0xff : SQLITE_OK;
+    if (broken || rc == SQLITE_IOERR || rc == SQLITE_CORRUPT) {
+        lite_db_close(&self->writer);
+    }
+    leave_passage(self, -1);
+    lite_keys_rolled_back(&self->keys);
+    lite_tally_clear(&self->tally);
+    lite_blobs_rolled_back(self);
+}
+
+static void backend_read(struct store_backend *backend, struct store_op *op)
+{
+    struct lite *self = lite_of(backend);
+    struct lite_call call = lite_call(&self->reader, LITE_BEGIN_READ);
+    int err = lite_run(&call);
+
+    if (err == 0) {
+        err = functions[op->kind](self, op);
+        call = lite_call(&self->reader, LITE_COMMIT);
+        int end = lite_run(&call);
+        err = err < 0 ? err : end;
+    }
+    op->err = err;
+}
+
+static bool backend_has_room(struct store_backend *backend)
+{
+    struct lite *self = lite_of(backend);
+
+    return blob_free_bytes(self->blobs) >= self->options.reserve_bytes;
+}
+
+static bool backend_idle(struct store_backend *backend)
+{
+    return lite_blobs_sweep(lite_of(backend));
+}
+
+static void backend_free(struct store_backend *backend)
+{
+    struct lite *self = lite_of(backend);
+
+    lite_checkpointer_free(self->checkpointer);
+    lite_db_close(&self->reader);
+    lite_db_close(&self->writer); /* the last one folds the log in */
+    lite_keys_release(&self->keys);
+    lite_tally_clear(&self->tally);
+    free(self->orphans.items);
+    free(self->published.items);
+    free(self->path);
+    free(self->synchronous);
+    free(self);
+}
+
+static const struct store_backend_vtable vtable = {
+    .name = "sqlite",
+    .begin = backend_begin,
+    .apply = backend_apply,
+    .commit = backend_commit,
+    .rollback = backend_rollback,
+    .read = backend_read,
+    .has_room = backend_has_room,
+    .idle = backend_idle,
+    .free = backend_free,
+};
+
+/* --- Opening -----------------------------------------------------------------------------------*/
+
+#define DEFAULT(value, otherwise) ((value) != 0 ? (value) : (otherwise))
+
+static struct lite *lite_new(const struct store_sqlite_options *options, struct log *log)
+{
+    struct lite *self = calloc(1, sizeof *self);
+
+    if (!self) {
+        return NULL;
+    }
+    self->base.vtable = &vtable;
+    self->log = log;
+    self->blobs = options->blobs;
+    self->options = (struct store_sqlite_options){
+        .reserve_bytes = DEFAULT(options->reserve_bytes, RESERVE_DEFAULT),
+        .wal_bytes = DEFAULT(options->wal_bytes, WAL_DEFAULT),
+        .events_max = DEFAULT(options->events_max, EVENTS_MAX_DEFAULT),
+        .events_keep_ms = DEFAULT(options->events_keep_ms, EVENTS_KEEP_MS_DEFAULT),
+    };
+    lite_tally_init(&self->tally);
+    lite_keys_init(&self->keys, DEFAULT(options->idempotency_max, IDEMPOTENCY_MAX_DEFAULT));
+    self->path = strdup(options->path);
+    self->synchronous = strdup(options->synchronous ? options->synchronous : "FULL");
+    if (!self->path || !self->synchronous) {
+        backend_free(&self->base);
+        return NULL;
+    }
+    return self;
+}
+
+static int open_all(struct lite *self, struct hub_error *error)
+{
+    int err = open_writer(self, error);
+
+    if (err == 0) {
+        err = lite_db_open(&self->reader, self->path, self->synchronous, true, self->log, error);
+    }
+    if (err == 0) {
+        err = lite_db_prepare(&self->reader, LITE_READER, error);
+    }
+    if (err == 0) {
+        err = lite_checkpointer_new(self->path, self->synchronous, self->options.wal_bytes,
+                                    self->log, &self->checkpointer, error);
+    }
+    if (err < 0) {
+        return err;
+    }
+    err = read_number(&self->writer, LITE_JOB_LAST, &self->last_job);
+    if (err == 0) {
+        err = read_number(&self->writer, LITE_EVENT_LAST, &self->last_event);
+    }
+    if (err == 0) {
+        err = lite_keys_load(&self->keys, &self->writer);
+    }
+    return err < 0 ? hub_fail(error, err, "cannot read the database") : 0;
+}
+
+int store_sqlite_new(const struct store_sqlite_options *options, struct log *log,
+                     struct store_backend **ret_backend, struct hub_error *error)
+{
+    /* The statistics would take one lock for each allocation of all threads. Refused, without
+     * harm, if SQLite runs already. */
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    struct lite *self = lite_new(options, log);
+    if (!self) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    int err = open_all(self, error);
+    if (err < 0) {
+        backend_free(&self->base);
+        return err;
+    }
+    *ret_backend = &self->base;
+    return 0;
+}

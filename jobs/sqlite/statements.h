@@ -1,0 +1,167 @@
+/*
+ * statements.h — every statement that runs after the migrations, in one table.
+ *
+ * X(NAME, users, "sql"). `users` are the connections that prepare it. Each is prepared once, when
+ * its connection opens. tests/store looks at the query plan of each: no statement scans a table
+ * that grows.
+ */
+#ifndef HUB_JOBS_SQLITE_STATEMENTS_H
+#define HUB_JOBS_SQLITE_STATEMENTS_H
+
+#define LITE_WRITER    1
+#define LITE_READER    2
+#define LITE_BOTH      (LITE_WRITER | LITE_READER)
+
+#define LITE_PAGE_SIZE 4096
+
+/* What the writer must know of a job before it changes it. Read by read_known(). */
+#define LITE_KNOWN                                                                                 \
+    "seq, id, state, attempt, charged, crashes, run_at, expires_at, retention_ms, type, queue, "   \
+    "files IS NOT NULL"
+
+/* What scheduling needs, in the order of the table. Read by read_schedule(). */
+#define LITE_SCHEDULE                                                                              \
+    "seq, id, state, attempt, charged, crashes, created_at, run_at, started_at, finished_at, "     \
+    "expires_at, retention_ms, retry_safety, priority, timeout_ms, max_attempts, type, queue, "    \
+    "account, callback_url, traceparent, created_by"
+
+/* Behind it, what lists show on top. Read by read_shown(). */
+#define LITE_SHOWN                                                                                 \
+    LITE_SCHEDULE ", labels, error_code, error_message, error_details, error_retryable"
+
+#define LITE_INPUT "coalesce(input, (SELECT i.input FROM job_input i WHERE i.seq = job.seq))"
+
+#define LITE_ARTIFACT                                                                              \
+    "SELECT artifact.id, artifact.name, artifact.media_type, artifact.size, artifact.sha256, "     \
+    "artifact.created_at, artifact.expires_at, job.id "                                            \
+    "FROM artifact LEFT JOIN job ON job.seq = artifact.job "
+
+/* Terminal states are those from 4 on; see the assertion in job_write.c. */
+#define LITE_STATEMENT_MAP(X)                                                                      \
+    /* transactions */                                                                             \
+    X(BEGIN_WRITE, LITE_WRITER, "BEGIN IMMEDIATE")                                                 \
+    X(BEGIN_READ, LITE_READER, "BEGIN")                                                            \
+    X(COMMIT, LITE_BOTH, "COMMIT")                                                                 \
+    X(ROLLBACK, LITE_WRITER, "ROLLBACK")                                                           \
+    /* numbers that rise, at start */                                                              \
+    X(JOB_LAST, LITE_WRITER,                                                                       \
+      "SELECT max(coalesce((SELECT max(seq) FROM job), 0),"                                        \
+      " coalesce((SELECT max(seq) FROM idempotency), 0))")                                         \
+    X(EVENT_LAST, LITE_WRITER, "SELECT coalesce(max(seq), 0) FROM event")                          \
+    /* jobs, written */                                                                            \
+    X(JOB_FIND, LITE_WRITER, "SELECT " LITE_KNOWN " FROM job WHERE id = ?")                        \
+    X(JOB_FIND_SEQ, LITE_WRITER, "SELECT " LITE_KNOWN " FROM job WHERE seq = ?")                   \
+    X(JOB_INSERT, LITE_WRITER,                                                                     \
+      "INSERT INTO job VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"     \
+      " ON CONFLICT DO NOTHING")                                                                   \
+    X(INPUT_INSERT, LITE_WRITER, "INSERT INTO job_input (seq, input) VALUES (?, ?)")               \
+    X(INPUT_DELETE, LITE_WRITER, "DELETE FROM job_input WHERE seq = ?")                            \
+    X(JOB_SET_STATE, LITE_WRITER,                                                                  \
+      "UPDATE job SET state = ?, attempt = ?, charged = ?, crashes = ?, run_at = ?,"               \
+      " started_at = coalesce(?, started_at), finished_at = ? WHERE seq = ?")                      \
+    X(JOB_SET_OUTCOME, LITE_WRITER,                                                                \
+      "UPDATE job SET state = ?, attempt = ?, charged = ?, crashes = ?, run_at = ?,"               \
+      " started_at = coalesce(?, started_at), finished_at = ?, expires_at = ?, error_code = ?,"    \
+      " error_message = ?, error_details = ?, error_retryable = ?, result = ? WHERE seq = ?")      \
+    X(JOB_DELETE, LITE_WRITER, "DELETE FROM job WHERE seq = ?")                                    \
+    X(ATTEMPT_PUT, LITE_WRITER, "REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?)")               \
+    X(ATTEMPT_DELETE, LITE_WRITER, "DELETE FROM attempt WHERE key BETWEEN ? AND ?")                \
+    X(EVENT_INSERT, LITE_WRITER, "INSERT INTO event VALUES (?,?,?,?,?,?,?)")                       \
+    X(ZONE_CHANGE, LITE_WRITER,                                                                    \
+      "INSERT INTO job_zone VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"                 \
+      " jobs = jobs + ?2, unfinished = unfinished + ?3, finished = finished | ?4,"                 \
+      " purge_at = min(coalesce(purge_at, ?5), coalesce(?5, purge_at))")                           \
+    X(ZONE_DELETE_EMPTY, LITE_WRITER, "DELETE FROM job_zone WHERE zone = ? AND jobs = 0")          \
+    X(COUNT_CHANGE, LITE_WRITER,                                                                   \
+      "INSERT INTO job_count VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + ?3")    \
+    X(COUNT_DELETE_ZERO, LITE_WRITER,                                                              \
+      "DELETE FROM job_count WHERE queue = ? AND state = ? AND count = 0")                         \
+    /* flows */                                                                                    \
+    X(AFTER_INSERT, LITE_WRITER,                                                                   \
+      "INSERT INTO job_after (child, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")                \
+    X(AFTER_CHILDREN, LITE_WRITER, "SELECT child FROM job_after WHERE parent = ?")                 \
+    X(AFTER_WAITS, LITE_WRITER, "SELECT 1 FROM job_after WHERE child = ? LIMIT 1")                 \
+    X(AFTER_DELETE_PARENT, LITE_WRITER, "DELETE FROM job_after WHERE parent = ?")                  \
+    X(AFTER_DELETE_CHILD, LITE_WRITER, "DELETE FROM job_after WHERE child = ?")                    \
+    /* idempotency */                                                                              \
+    X(KEEP_INSERT, LITE_WRITER,                                                                    \
+      "INSERT INTO idempotency (seq, scope, request, expires_at) VALUES (?, ?, ?, ?)")             \
+    X(KEEP_FIND, LITE_WRITER,                                                                      \
+      "SELECT i.scope, i.request, i.expires_at, job.id"                                            \
+      " FROM idempotency i LEFT JOIN job ON job.seq = i.seq WHERE i.seq = ?")                      \
+    X(KEEP_DELETE, LITE_WRITER, "DELETE FROM idempotency WHERE seq = ?")                           \
+    X(KEEP_ALL, LITE_WRITER, "SELECT seq, scope FROM idempotency ORDER BY seq")                    \
+    X(KEEP_OLDEST, LITE_WRITER,                                                                    \
+      "SELECT seq, scope, expires_at FROM idempotency ORDER BY seq LIMIT ?")                       \
+    X(KEEP_DELETE_TO, LITE_WRITER, "DELETE FROM idempotency WHERE seq <= ?")                       \
+    /* artifacts, written */                                                                       \
+    X(ARTIFACT_INSERT, LITE_WRITER,                                                                \
+      "INSERT INTO artifact (id, job, name, media_type, size, sha256, created_at, expires_at)"     \
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")                                   \
+    X(ARTIFACT_FIND, LITE_WRITER, "SELECT seq, sha256 FROM artifact WHERE id = ?")                 \
+    X(ARTIFACT_OF_JOB, LITE_WRITER, "SELECT seq, sha256 FROM artifact WHERE job = ?")              \
+    X(ARTIFACT_EXPIRED, LITE_WRITER,                                                               \
+      "SELECT seq, sha256 FROM artifact WHERE expires_at <= ? AND NOT EXISTS"                      \
+      " (SELECT 1 FROM job_file WHERE job_file.artifact = artifact.seq) ORDER BY expires_at"       \
+      " LIMIT ?")                                                                                  \
+    X(ARTIFACT_DELETE, LITE_WRITER, "DELETE FROM artifact WHERE seq = ?")                          \
+    X(ARTIFACT_DETACH, LITE_WRITER,                                                                \
+      "UPDATE artifact SET job = NULL, expires_at = 0 WHERE seq = ?")                              \
+    X(ARTIFACT_NAMED, LITE_WRITER, "SELECT 1 FROM artifact WHERE sha256 = ? LIMIT 1")              \
+    X(FILE_INSERT, LITE_WRITER,                                                                    \
+      "INSERT INTO job_file (job, artifact) VALUES (?, ?) ON CONFLICT DO NOTHING")                 \
+    X(FILE_DELETE, LITE_WRITER, "DELETE FROM job_file WHERE job = ?")                              \
+    X(FILE_HELD, LITE_WRITER, "SELECT 1 FROM job_file WHERE artifact = ? LIMIT 1")                 \
+    X(JOB_FILES, LITE_WRITER, "SELECT files FROM job WHERE seq = ?")                               \
+    /* queues and keys */                                                                          \
+    X(QUEUE_PUT, LITE_WRITER, "REPLACE INTO queue VALUES (?, ?, ?, ?, ?)")                         \
+    X(QUEUE_ALL, LITE_READER,                                                                      \
+      "SELECT name, paused, concurrency, rate, rate_period_ms FROM queue ORDER BY name")           \
+    X(API_KEY_PUT, LITE_WRITER, "REPLACE INTO api_key VALUES (?, ?, ?, ?, ?)")                     \
+    X(API_KEY_DELETE, LITE_WRITER, "DELETE FROM api_key WHERE id = ?")                             \
+    X(API_KEY_ALL, LITE_READER,                                                                    \
+      "SELECT id, name, digest, scopes, created_at FROM api_key ORDER BY id")                      \
+    /* purge */                                                                                    \
+    X(ZONE_DUE, LITE_WRITER,                                                                       \
+      "SELECT zone FROM job_zone WHERE purge_at <= ? ORDER BY purge_at LIMIT 1")                   \
+    X(ZONE_FINISHED, LITE_WRITER,                                                                  \
+      "SELECT seq, state, queue, finished_at + retention_ms FROM job"                              \
+      " WHERE seq BETWEEN ? AND ? AND state > 3")                                                  \
+    X(ZONE_SET_PURGE, LITE_WRITER, "UPDATE job_zone SET purge_at = ? WHERE zone = ?")              \
+    X(EVENT_OLDEST, LITE_WRITER, "SELECT seq, at FROM event ORDER BY seq LIMIT ?")                 \
+    X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE seq <= ?")                            \
+    /* reading */                                                                                  \
+    X(JOB_GET, LITE_READER,                                                                        \
+      "SELECT " LITE_SHOWN ", after, files, result, " LITE_INPUT " FROM job WHERE id = ?")         \
+    X(JOB_INPUT, LITE_READER, "SELECT " LITE_INPUT ", account, traceparent FROM job WHERE id = ?") \
+    X(ATTEMPTS, LITE_READER,                                                                       \
+      "SELECT key, started_at, finished_at, outcome, code, message, cause, cause_number, pid,"     \
+      " connector_version FROM attempt WHERE key BETWEEN ? AND ? ORDER BY key")                    \
+    X(ARTIFACTS_OF_JOB, LITE_READER, LITE_ARTIFACT "WHERE artifact.job = ? ORDER BY artifact.seq") \
+    X(ARTIFACT_GET, LITE_READER, LITE_ARTIFACT "WHERE artifact.id = ?")                            \
+    X(ARTIFACT_GET_BY_NAME, LITE_READER,                                                           \
+      LITE_ARTIFACT "WHERE artifact.job = (SELECT seq FROM job WHERE id = ?)"                      \
+                    " AND artifact.name = ? ORDER BY artifact.seq LIMIT 1")                        \
+    X(SEQ_AT_MOST, LITE_READER, "SELECT seq FROM job WHERE id <= ? ORDER BY id DESC LIMIT 1")      \
+    X(SEQ_BELOW, LITE_READER, "SELECT seq FROM job WHERE id < ? ORDER BY id DESC LIMIT 1")         \
+    X(ID_ABOVE, LITE_READER, "SELECT id FROM job WHERE seq > ? ORDER BY seq LIMIT 1")              \
+    X(ZONE_DOWN, LITE_READER,                                                                      \
+      "SELECT zone FROM job_zone WHERE zone <= ? AND (finished & ? OR (? AND unfinished > 0))"     \
+      " ORDER BY zone DESC LIMIT 1")                                                               \
+    X(ZONE_UP, LITE_READER,                                                                        \
+      "SELECT zone FROM job_zone WHERE zone >= ? AND unfinished > 0 ORDER BY zone LIMIT 1")        \
+    X(JOBS_DOWN, LITE_READER,                                                                      \
+      "SELECT " LITE_SHOWN " FROM job WHERE seq BETWEEN ?1 AND ?2 AND (?3 >> state & 1)"           \
+      " AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR queue = ?5)"                              \
+      " AND created_at >= ?6 AND created_at < ?7 AND (?8 IS NULL OR EXISTS"                        \
+      " (SELECT 1 FROM json_each(labels) l WHERE l.key = ?8 AND l.value = ?9))"                    \
+      " ORDER BY seq DESC")                                                                        \
+    X(JOBS_UP, LITE_READER,                                                                        \
+      "SELECT " LITE_SCHEDULE " FROM job WHERE seq BETWEEN ? AND ? AND state <= 3 ORDER BY seq")   \
+    X(COUNTS, LITE_READER, "SELECT queue, state, count FROM job_count WHERE count > 0")            \
+    X(EVENTS, LITE_READER,                                                                         \
+      "SELECT seq, job, state, attempt, at, type, queue FROM event WHERE seq > ? ORDER BY seq"     \
+      " LIMIT ?")                                                                                  \
+    X(EVENT_FIRST, LITE_READER, "SELECT coalesce(min(seq), 0) FROM event")
+
+#endif

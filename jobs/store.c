@@ -1,0 +1,390 @@
+#include "jobs/store.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/thread.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* A transaction ends after so many operations or so long, so that the first of them does not wait
+ * for a burst behind it. */
+#define BATCH_OPS_MAX 4096
+#define BATCH_NS_MAX  (10 * (int64_t)CLOCK_NS_PER_MS)
+
+#define ROOM_CHECK_NS (250 * (int64_t)CLOCK_NS_PER_MS)
+#define IDLE_WAIT_MS  1000
+
+struct store {
+    struct store_backend *backend;
+    struct log *log;
+
+    struct mailbox writes;  /* to [store] */
+    struct mailbox reads;   /* to [reader] */
+    struct mailbox results; /* to [loop]: heads of chains of operations */
+    struct mail end_writes; /* pushed last: the thread ends */
+    struct mail end_reads;
+    pthread_t store_thread;
+    pthread_t reader_thread;
+    bool store_started;
+    bool reader_started;
+
+    int64_t room_checked_ns; /* [store] */
+    _Atomic bool full;
+
+    _Atomic uint64_t commits, operations, failures, read_count;
+    _Atomic uint64_t commit_ns_sum, commit_ns_max, batch_max;
+    _Atomic unsigned pending;
+};
+
+/* --- Operations --------------------------------------------------------------------------------*/
+
+struct store_op *store_op_new(enum store_op_kind kind)
+{
+    struct store_op *op = calloc(1, sizeof *op);
+
+    if (op) {
+        op->kind = kind;
+        arena_init(&op->arena, STORE_OP_ARENA_MAX);
+    }
+    return op;
+}
+
+void store_op_free(struct store_op *op)
+{
+    if (op) {
+        arena_release(&op->arena);
+        free(op);
+    }
+}
+
+bool store_op_is_write(enum store_op_kind kind)
+{
+    static const bool writes[STORE_OP_COUNT] = {
+#define X(name, member, write) [STORE_##name] = write,
+        STORE_OP_MAP(X)
+#undef X
+    };
+
+    return writes[kind];
+}
+
+static bool takes_new_work(const struct store_op *op)
+{
+    return op->kind == STORE_JOB_INSERT || op->kind == STORE_ARTIFACT_INSERT;
+}
+
+/* --- [store] -----------------------------------------------------------------------------------*/
+
+/* A chain of operations, oldest first. */
+struct chain {
+    struct store_op *first;
+    struct store_op *last;
+    uint64_t count;
+};
+
+static void chain_append(struct chain *self, struct store_op *op)
+{
+    op->next = NULL;
+    if (self->last) {
+        self->last->next = op;
+    } else {
+        self->first = op;
+    }
+    self->last = op;
+    self->count++;
+}
+
+static struct store_op *chain_shift(struct chain *self)
+{
+    struct store_op *op = self->first;
+
+    self->first = op->next;
+    if (!self->first) {
+        self->last = NULL;
+    }
+    self->count--;
+    return op;
+}
+
+static void check_room(struct store *self)
+{
+    int64_t now = clock_mono_ns();
+
+    if (self->room_checked_ns != 0 && now - self->room_checked_ns < ROOM_CHECK_NS) {
+        return;
+    }
+    self->room_checked_ns = now;
+    bool full = !self->backend->vtable->has_room(self->backend);
+    if (full != atomic_exchange(&self->full, full)) {
+        log_warn(self->log, "store", full ? "free space below the reserve" : "free space again",
+                 "new_jobs=%s", full ? "refused" : "accepted");
+    }
+}
+
+static int apply_one(struct store *self, struct store_op *op)
+{
+    if (takes_new_work(op) && atomic_load_explicit(&self->full, memory_order_relaxed)) {
+        op->err = HUB_ERR_STORAGE_FULL;
+        return 0;
+    }
+    return self->backend->vtable->apply(self->backend, op);
+}
+
+/* One transaction of what fits into it: moves that from `todo` to `batch`. 0, or why all of the
+ * batch is lost. */
+static int try_batch(struct store *self, struct chain *todo, struct chain *batch, int64_t start_ns)
+{
+    const struct store_backend_vtable *vtable = self->backend->vtable;
+    int err = vtable->begin(self->backend);
+
+    do {
+        struct store_op *op = chain_shift(todo);
+        chain_append(batch, op);
+        if (err == 0) {
+            err = apply_one(self, op);
+        }
+    } while (todo->first && batch->count < BATCH_OPS_MAX &&
+             clock_mono_ns() - start_ns < BATCH_NS_MAX);
+    return err < 0 ? err : vtable->commit(self->backend);
+}
+
+static void count_batch(struct store *self, const struct chain *batch, int err, int64_t ns)
+{
+    uint64_t took = (uint64_t)ns;
+
+    if (err < 0) {
+        atomic_fetch_add(&self->failures, 1);
+    }
+    atomic_fetch_add(&self->commits, 1);
+    atomic_fetch_add(&self->operations, batch->count);
+    atomic_fetch_add(&self->commit_ns_sum, took);
+    if (took > atomic_load(&self->commit_ns_max)) {
+        atomic_store(&self->commit_ns_max, took);
+    }
+    if (batch->count > atomic_load(&self->batch_max)) {
+        atomic_store(&self->batch_max, batch->count);
+    }
+}
+
+static void fail_batch(struct store *self, struct chain *batch, int err)
+{
+    self->backend->vtable->rollback(self->backend);
+    log_error(self->log, "store", "transaction lost", "operations=%llu error=%s",
+              (unsigned long long)batch->count, hub_err_code(err));
+    if (err == HUB_ERR_STORAGE_FULL) {
+        /* Until the next look at the free space. */
+        atomic_store(&self->full, true);
+        self->room_checked_ns = clock_mono_ns();
+    }
+    for (struct store_op *op = batch->first; op; op = op->next) {
+        op->err = err;
+        op->event_seq = 0;
+    }
+}
+
+static void run_batch(struct store *self, struct chain *todo)
+{
+    struct chain batch = {0};
+    int64_t start_ns = clock_mono_ns();
+    int err = try_batch(self, todo, &batch, start_ns);
+
+    if (err < 0) {
+        fail_batch(self, &batch, err);
+    }
+    count_batch(self, &batch, err, clock_mono_ns() - start_ns);
+    /* The chain hangs on its first operation: one push, at most one wake. */
+    mailbox_push(&self->results, &batch.first->mail);
+}
+
+/* Runs all that came in. Returns false if the end mark was there. */
+static bool run_writes(struct store *self, struct mail *mail)
+{
+    struct chain todo = {0};
+    bool go_on = true;
+
+    for (struct mail *next; mail; mail = next) {
+        next = mail->next;
+        if (mail == &self->end_writes) {
+            go_on = false;
+        } else {
+            chain_append(&todo, CONTAINER_OF(mail, struct store_op, mail));
+        }
+    }
+    while (todo.first) {
+        run_batch(self, &todo);
+    }
+    return go_on;
+}
+
+static void *store_main(void *context)
+{
+    struct store *self = context;
+    const struct store_backend_vtable *vtable = self->backend->vtable;
+    bool go_on = true;
+
+    thread_set_role(THREAD_STORE, "hub-store");
+    while (go_on) {
+        check_room(self);
+        if (mailbox_empty(&self->writes) && !vtable->idle(self->backend)) {
+            mailbox_wait_for(&self->writes, IDLE_WAIT_MS);
+        }
+        go_on = run_writes(self, mailbox_take(&self->writes));
+    }
+    return NULL;
+}
+
+/* --- [reader] ----------------------------------------------------------------------------------*/
+
+static void *reader_main(void *context)
+{
+    struct store *self = context;
+    bool go_on = true;
+
+    thread_set_role(THREAD_READER, "hub-reader");
+    while (go_on) {
+        mailbox_wait(&self->reads);
+        for (struct mail *mail = mailbox_take(&self->reads), *next; mail; mail = next) {
+            next = mail->next;
+            if (mail == &self->end_reads) {
+                go_on = false;
+                continue;
+            }
+            struct store_op *op = CONTAINER_OF(mail, struct store_op, mail);
+            op->next = NULL;
+            self->backend->vtable->read(self->backend, op);
+            atomic_fetch_add(&self->read_count, 1);
+            mailbox_push(&self->results, &op->mail);
+        }
+    }
+    return NULL;
+}
+
+/* --- [loop] ------------------------------------------------------------------------------------*/
+
+static int start_threads(struct store *self, struct hub_error *error)
+{
+    int errnum = pthread_create(&self->store_thread, NULL, store_main, self);
+
+    if (errnum != 0) {
+        return hub_fail_errno(error, errnum, "cannot start the store thread");
+    }
+    self->store_started = true;
+    errnum = pthread_create(&self->reader_thread, NULL, reader_main, self);
+    if (errnum != 0) {
+        return hub_fail_errno(error, errnum, "cannot start the reader thread");
+    }
+    self->reader_started = true;
+    return 0;
+}
+
+int store_new(struct store_backend *backend, mailbox_wake_fn *wake, void *wake_context,
+              struct log *log, struct store **ret_self, struct hub_error *error)
+{
+    struct store *self = calloc(1, sizeof *self);
+    int err;
+
+    if (!self) {
+        backend->vtable->free(backend);
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    self->backend = backend;
+    self->log = log;
+    self->writes.event_fd = self->reads.event_fd = self->results.event_fd = -1;
+    err = mailbox_init(&self->results, wake, wake_context);
+    if (err == 0) {
+        err = mailbox_init(&self->writes, NULL, NULL);
+    }
+    if (err == 0) {
+        err = mailbox_init(&self->reads, NULL, NULL);
+    }
+    if (err < 0) {
+        store_free(self);
+        return hub_fail(error, err, "cannot make the mailboxes of the store");
+    }
+    check_room(self);
+    err = start_threads(self, error);
+    if (err < 0) {
+        store_free(self);
+        return err;
+    }
+    *ret_self = self;
+    return 0;
+}
+
+void store_submit(struct store *self, struct store_op *op)
+{
+    ASSERT_THREAD(THREAD_LOOP);
+    op->err = 0;
+    op->event_seq = 0;
+    atomic_fetch_add_explicit(&self->pending, 1, memory_order_relaxed);
+    mailbox_push(store_op_is_write(op->kind) ? &self->writes : &self->reads, &op->mail);
+}
+
+static void finish_op(struct store *self, struct store_op *op)
+{
+    atomic_fetch_sub_explicit(&self->pending, 1, memory_order_relaxed);
+    /* Not in store_submit(): done() may keep the operation and submit it again at once. */
+    op->kept = false;
+    if (op->done) {
+        op->done(op, op->context);
+    }
+    if (!op->kept) {
+        store_op_free(op);
+    }
+}
+
+void store_dispatch(struct store *self)
+{
+    ASSERT_THREAD(THREAD_LOOP);
+    for (struct mail *mail = mailbox_take(&self->results), *next_mail; mail; mail = next_mail) {
+        next_mail = mail->next;
+        for (struct store_op *op = CONTAINER_OF(mail, struct store_op, mail), *next; op;
+             op = next) {
+            next = op->next;
+            finish_op(self, op);
+        }
+    }
+}
+
+void store_free(struct store *self)
+{
+    if (!self) {
+        return;
+    }
+    if (self->store_started) {
+        mailbox_push(&self->writes, &self->end_writes);
+        pthread_join(self->store_thread, NULL);
+    }
+    if (self->reader_started) {
+        mailbox_push(&self->reads, &self->end_reads);
+        pthread_join(self->reader_thread, NULL);
+    }
+    store_dispatch(self);
+    mailbox_release(&self->writes);
+    mailbox_release(&self->reads);
+    mailbox_release(&self->results);
+    self->backend->vtable->free(self->backend);
+    free(self);
+}
+
+/* --- [any] -------------------------------------------------------------------------------------*/
+
+void store_stats(const struct store *self, struct store_stats *ret_stats)
+{
+    *ret_stats = (struct store_stats){
+        .commits = atomic_load(&self->commits),
+        .operations = atomic_load(&self->operations),
+        .failures = atomic_load(&self->failures),
+        .commit_ns_sum = atomic_load(&self->commit_ns_sum),
+        .commit_ns_max = atomic_load(&self->commit_ns_max),
+        .batch_max = atomic_load(&self->batch_max),
+        .reads = atomic_load(&self->read_count),
+        .pending = atomic_load(&self->pending),
+    };
+}
+
+bool store_is_full(const struct store *self)
+{
+    return atomic_load_explicit(&self->full, memory_order_relaxed);
+}
