@@ -3,8 +3,8 @@
  *
  * One supervisor per loop. It knows the connectors (what their descriptors say), keeps a pool of
  * runner processes for each, places attempts into them, enforces deadlines, and says how each
- * attempt ended. It knows nothing of jobs, queues or HTTP: an attempt is a token, an operation, bytes
- * and descriptors.
+ * attempt ended. It knows nothing of jobs, queues or HTTP: an attempt is a token, an operation,
+ * bytes and descriptors.
  *
  *     supervisor_new(loop, &config, &events, context, log, &sup, &err);
  *     supervisor_scan(sup);            // reads descriptors in confined children → on_scanned
@@ -18,9 +18,9 @@
  *     supervisor_stop(sup, on_stopped, context);
  *
  * A RUNNER'S LIFE (states in a table in runner.c): spawned → said hello → confined and loaded →
- * idle/busy → retired or dead. Each step has a deadline. What comes from a runner is hostile: a frame
- * that is malformed, too large, out of order or names a token that it does not hold ends that runner
- * (SIGKILL) with cause PROTOCOL. A death is seen at once through EOF and the child's exit.
+ * idle/busy → retired or dead. Each step has a deadline. What comes from a runner is hostile: a
+ * frame that is malformed, too large, out of order or names a token that it does not hold ends that
+ * runner (SIGKILL) with cause PROTOCOL. A death is seen at once through EOF and the child's exit.
  *
  * A connector whose runners die while starting is given back-off (100 ms doubling to 30 s), during
  * which supervisor_start() says AGAIN.
@@ -51,7 +51,7 @@ struct supervisor_config {
     size_t result_max;                 /* bytes of a result; 0: 256 KiB */
     unsigned artifacts_max;            /* of one attempt; 0: 64 */
     uint64_t artifact_bytes_max;       /* of one output file, RLIMIT_FSIZE; 0: 1 GiB */
-    uint64_t memory_max;               /* RLIMIT_AS of a runner; 0: 4 GiB; ignored under sanitizers */
+    uint64_t memory_max; /* RLIMIT_AS of a runner; 0: 4 GiB; ignored under sanitizers */
 };
 
 /* An input file of an attempt. `fd` becomes the supervisor's if supervisor_start() returns 0. */
@@ -104,7 +104,8 @@ enum supervisor_outcome_kind {
 struct supervisor_artifact {
     struct str name;
     struct str media_type;
-    int fd; /* the receiver's from on_finished on: a file nobody else writes to is made by copying */
+    int fd; /* the receiver's from on_finished on: a file nobody else writes to is made by copying
+             */
 };
 
 /* How an attempt ended. Views live during on_finished(). All of it was checked for form: UTF-8,
@@ -115,8 +116,8 @@ struct supervisor_outcome {
     struct str result; /* JSON; with OK */
     struct str code;   /* with FAIL, RETRY, UNKNOWN */
     struct str message;
-    struct str details; /* JSON object or empty */
-    uint64_t delay_ms;  /* with RETRY; 0: none asked for */
+    struct str details;                          /* JSON object or empty */
+    uint64_t delay_ms;                           /* with RETRY; 0: none asked for */
     const struct supervisor_artifact *artifacts; /* with OK */
     unsigned artifact_count;
     enum supervisor_cause cause; /* with DIED */
@@ -169,9 +170,9 @@ enum supervisor_health {
 struct supervisor_operation {
     struct str name;
     struct str summary;
-    uint32_t retry_safety; /* HUB_RETRY_… of hub/connector.h */
-    uint32_t timeout_ms;   /* 0: none given */
-    uint32_t max_attempts; /* 0: none given */
+    uint32_t retry_safety;             /* HUB_RETRY_… of hub/connector.h */
+    uint32_t timeout_ms;               /* 0: none given */
+    uint32_t max_attempts;             /* 0: none given */
     struct json_object *input_schema;  /* borrowed */
     struct json_object *result_schema; /* borrowed; NULL: anything */
     struct json_object *example;       /* borrowed; NULL: none */
@@ -185,7 +186,7 @@ struct supervisor_connector {
     struct str path;
     bool async;
     enum supervisor_health health;
-    struct str reason; /* of REFUSED and BACKING_OFF */
+    struct str reason;                  /* of REFUSED and BACKING_OFF */
     struct json_object *account_schema; /* borrowed; NULL: takes none */
     const struct supervisor_operation *operations;
     unsigned operation_count;

@@ -112,7 +112,7 @@ static bool take_str(struct str *rest, uint64_t max, struct str *ret_value)
         (void)self;                                                                                \
         return 0 WIRE_##NAME##_FIELDS(ADD_SPACE);                                                  \
     }                                                                                              \
-    static inline bool name##_fits(const struct wire_##name *self)                                 \
+    bool wire_##name##_fits(const struct wire_##name *self)                                        \
     {                                                                                              \
         (void)self;                                                                                \
         return true WIRE_##NAME##_FIELDS(AND_FITS);                                                \
@@ -136,7 +136,7 @@ static bool take_str(struct str *rest, uint64_t max, struct str *ret_value)
                          const struct wire_##name *body, const int *fds_, unsigned fd_count)       \
     {                                                                                              \
         char *at;                                                                                  \
-        if (!name##_fits(body)) {                                                                  \
+        if (!wire_##name##_fits(body)) {                                                           \
             return HUB_ERR_LIMIT;                                                                  \
         }                                                                                          \
         int err = wire_channel_put(                                                                \
@@ -163,7 +163,7 @@ WIRE_FRAMES(X)
     STRUCT_CODEC(RECORD, name)                                                                     \
     int wire_##name##_append(struct buf *buf, const struct wire_##name *record)                    \
     {                                                                                              \
-        if (!name##_fits(record)) {                                                                \
+        if (!wire_##name##_fits(record)) {                                                         \
             return HUB_ERR_LIMIT;                                                                  \
         }                                                                                          \
         char *at = buf_reserve(buf, name##_space(record));                                         \

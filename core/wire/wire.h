@@ -190,7 +190,10 @@ enum wire_type {
  * HUB_ERR_NOMEM.
  *
  * wire_decode_NAME(): 0, or HUB_ERR_PROTOCOL if `body` is anything but the fields, each within its
- * bounds, and nothing more. */
+ * bounds, and nothing more.
+ *
+ * wire_NAME_fits(): is every field within its bounds, so that sending will not say HUB_ERR_LIMIT?
+ */
 #define X(TYPE, name, number, from, fds)                                                           \
     struct wire_##name {                                                                           \
         WIRE_##TYPE##_FIELDS(WIRE_MEMBER)                                                          \
@@ -198,7 +201,8 @@ enum wire_type {
     HUB_MUST_CHECK int wire_send_##name(struct wire_channel *channel, uint64_t token,              \
                                         const struct wire_##name *body, const int *fds_,           \
                                         unsigned fd_count);                                        \
-    HUB_MUST_CHECK int wire_decode_##name(struct str body, struct wire_##name *ret_##name);
+    HUB_MUST_CHECK int wire_decode_##name(struct str body, struct wire_##name *ret_##name);        \
+    bool wire_##name##_fits(const struct wire_##name *body);
 WIRE_FRAMES(X)
 #undef X
 
@@ -212,7 +216,8 @@ WIRE_FRAMES(X)
         WIRE_##RECORD##_FIELDS(WIRE_MEMBER)                                                        \
     };                                                                                             \
     HUB_MUST_CHECK int wire_##name##_append(struct buf *buf, const struct wire_##name *record);    \
-    HUB_MUST_CHECK int wire_##name##_next(struct str *rest, struct wire_##name *ret_##name);
+    HUB_MUST_CHECK int wire_##name##_next(struct str *rest, struct wire_##name *ret_##name);       \
+    bool wire_##name##_fits(const struct wire_##name *record);
 WIRE_RECORDS(X)
 #undef X
 

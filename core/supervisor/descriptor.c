@@ -1,0 +1,178 @@
+#include "supervisor/descriptor.h"
+
+#include "base/json.h"
+#include "wire/names.h"
+
+#include <stdlib.h>
+
+#define OPERATIONS_MAX    256
+#define TEXT_MAX          512
+#define RETRY_SAFETY_LAST 2
+#define MILLISECONDS_MAX  UINT32_MAX
+#define IN_FLIGHT_MAX     65536
+
+static int bad(struct hub_error *error, struct str where, const char *what)
+{
+    return hub_fail(error, HUB_ERR_INVALID_INPUT, "its descriptor is not valid: %.*s%s%s",
+                    STR_ARG(where), where.len ? ": " : "", what);
+}
+
+/* A text that may be absent. False if it is something else, or too long. */
+static bool get_text(struct json_object *object, const char *name, struct str *ret_text)
+{
+    struct json_object *member;
+    *ret_text = (struct str){0};
+    return !json_object_object_get_ex(object, name, &member) ||
+           (json_get_str(object, name, ret_text) && name_is_text(*ret_text, TEXT_MAX));
+}
+
+static bool get_number(struct json_object *object, const char *name, int64_t max,
+                       uint32_t *ret_number)
+{
+    int64_t value;
+    if (!json_get_i64(object, name, &value) || value < 0 || value > max) {
+        return false;
+    }
+    *ret_number = (uint32_t)value;
+    return true;
+}
+
+/* JSON inside a string; absent is NULL. */
+static int get_json(struct json_object *object, const char *name, struct str where, bool is_object,
+                    struct json_object **ret_value, struct hub_error *error)
+{
+    struct str text;
+    struct hub_error why;
+    struct json_object *value;
+    if (!json_get_str(object, name, &text)) {
+        return 0;
+    }
+    if (json_read(text, JSON_DEPTH_MAX, &value, NULL, &why) < 0) {
+        return hub_fail(error, HUB_ERR_INVALID_INPUT,
+                        "its descriptor is not valid: %.*s: %s is not JSON: %s", STR_ARG(where),
+                        name, why.detail);
+    }
+    if (is_object && !json_object_is_type(value, json_type_object)) {
+        json_object_put(value);
+        return hub_fail(error, HUB_ERR_INVALID_INPUT,
+                        "its descriptor is not valid: %.*s: %s is not a JSON object",
+                        STR_ARG(where), name);
+    }
+    *ret_value = value;
+    return 0;
+}
+
+static int parse_operation(struct json_object *object, struct supervisor_operation *op,
+                           struct hub_error *error)
+{
+    if (!json_get_str(object, "name", &op->name) || !name_is_code(op->name)) {
+        return bad(error, STR("operations"), "a name is not one");
+    }
+    if (!get_text(object, "summary", &op->summary) ||
+        !get_number(object, "retry_safety", RETRY_SAFETY_LAST, &op->retry_safety) ||
+        !get_number(object, "timeout_ms", MILLISECONDS_MAX, &op->timeout_ms) ||
+        !get_number(object, "max_attempts", MILLISECONDS_MAX, &op->max_attempts)) {
+        return bad(error, op->name, "a member is missing or of the wrong type");
+    }
+    int err = get_json(object, "input_schema", op->name, true, &op->input_schema, error);
+    if (err == 0 && !op->input_schema) {
+        err = bad(error, op->name, "input_schema is missing");
+    }
+    if (err == 0) {
+        err = get_json(object, "result_schema", op->name, true, &op->result_schema, error);
+    }
+    return err < 0 ? err : get_json(object, "example", op->name, false, &op->example, error);
+}
+
+static int parse_operations(struct descriptor *self, struct hub_error *error)
+{
+    struct json_object *array;
+    size_t count;
+    if (!json_get_array(self->root, "operations", &array) ||
+        (count = json_object_array_length(array)) == 0 || count > OPERATIONS_MAX) {
+        return bad(error, STR("operations"), "there must be 1 to 256");
+    }
+    self->operations = calloc(count, sizeof *self->operations);
+    if (!self->operations) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct supervisor_operation *op = &self->operations[i];
+        self->operation_count = (unsigned)i + 1;
+        int err = parse_operation(json_object_array_get_idx(array, i), op, error);
+        if (err < 0) {
+            return err;
+        }
+        if (descriptor_operation(self, op->name) != (int)i) {
+            return bad(error, op->name, "there are two of it");
+        }
+    }
+    return 0;
+}
+
+static int parse(struct descriptor *self, struct hub_error *error)
+{
+    uint32_t mode;
+    struct json_object *hosts;
+    if (!json_get_str(self->root, "name", &self->name) || !name_is_connector(self->name)) {
+        return bad(error, STR("name"), "it is not one");
+    }
+    if (!get_text(self->root, "version", &self->version) || self->version.len == 0 ||
+        !get_text(self->root, "licence", &self->licence) ||
+        !get_text(self->root, "summary", &self->summary) ||
+        !get_number(self->root, "mode", 1, &mode) ||
+        !get_number(self->root, "max_in_flight", IN_FLIGHT_MAX, &self->max_in_flight) ||
+        !json_get_array(self->root, "hosts", &hosts)) {
+        return bad(error, STR(""), "a member is missing, of the wrong type or out of range");
+    }
+    self->async = mode == 0;
+    self->network = json_object_array_length(hosts) > 0;
+    int err =
+        get_json(self->root, "account_schema", STR("account"), true, &self->account_schema, error);
+    return err < 0 ? err : parse_operations(self, error);
+}
+
+int descriptor_parse(struct str json, struct descriptor **ret_descriptor, struct hub_error *error)
+{
+    struct descriptor *self = calloc(1, sizeof *self);
+    if (!self) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    sha256_of(json, &self->digest);
+    int err = json_read(json, JSON_DEPTH_MAX, &self->root, NULL, error);
+    if (err == 0) {
+        err = parse(self, error);
+    }
+    if (err < 0) {
+        descriptor_free(self);
+        return err;
+    }
+    *ret_descriptor = self;
+    return 0;
+}
+
+void descriptor_free(struct descriptor *self)
+{
+    if (!self) {
+        return;
+    }
+    for (unsigned i = 0; i < self->operation_count; i++) {
+        json_object_put(self->operations[i].input_schema);
+        json_object_put(self->operations[i].result_schema);
+        json_object_put(self->operations[i].example);
+    }
+    free(self->operations);
+    json_object_put(self->account_schema);
+    json_object_put(self->root);
+    free(self);
+}
+
+int descriptor_operation(const struct descriptor *self, struct str name)
+{
+    for (unsigned i = 0; i < self->operation_count; i++) {
+        if (str_eq(self->operations[i].name, name)) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
