@@ -1,12 +1,11 @@
 /*
- * GIF, TIFF and BMP, with libgd, after their structure was looked at: libgd takes a damaged file
+ * GIF and BMP, with libgd, after their structure was looked at: libgd takes a damaged file
  * for a good one more often than not.
  */
 #include <gd.h>
 #include <stdlib.h>
 
 #include "codec.h"
-#include "exif.h"
 #include "gif.h"
 #include "limits.h"
 
@@ -82,48 +81,6 @@ int gif_decode(const struct source *source, const struct image_header *header, d
     if (!gif_outline_read(&outline, source) || !gif_frame_whole(&outline.first, source))
         return fault_set(fault, FAULT_INVALID, "The GIF can't be decoded: its data is damaged.");
     return decode(gdImageCreateFromGifPtr, "GIF", source, header, sink, fault);
-}
-
-/* --- TIFF --------------------------------------------------------------------------------------*/
-
-enum {
-    TIFF_WIDTH = 256,
-    TIFF_HEIGHT = 257,
-    TIFF_BITS = 258,
-    TIFF_SAMPLES = 277,
-    TIFF_EXTRA_SAMPLES = 338,
-    TIFF_ICC = 34675,
-    TIFF_MAX_PAGES = 10000,
-};
-
-int tiff_header(const struct source *source, struct image_header *ret_header, struct fault *fault)
-{
-    struct tiff_block block;
-    if (!tiff_block_init(&block, source->data, source->len))
-        return fault_set(fault, FAULT_INVALID, "The TIFF is cut short.");
-    uint32_t page = block.first;
-    ret_header->width = tiff_block_number(&block, page, TIFF_WIDTH, 0);
-    ret_header->height = tiff_block_number(&block, page, TIFF_HEIGHT, 0);
-    ret_header->depth = tiff_block_number(&block, page, TIFF_BITS, 1);
-    ret_header->channels = tiff_block_number(&block, page, TIFF_SAMPLES, 1);
-    ret_header->has_alpha = tiff_block_has(&block, page, TIFF_EXTRA_SAMPLES);
-    ret_header->has_icc = tiff_block_has(&block, page, TIFF_ICC);
-    uint32_t orientation = tiff_block_number(&block, page, TIFF_ORIENTATION, 1);
-    ret_header->orientation = orientation >= 1 && orientation <= 8 ? (int)orientation : 1;
-    uint32_t pages = 0;
-    for (; page != 0 && pages < TIFF_MAX_PAGES; page = tiff_block_next(&block, page))
-        pages++;
-    ret_header->frames = pages ? pages : 1;
-    if (ret_header->width == 0 || ret_header->height == 0)
-        return fault_set(fault, FAULT_INVALID, "The TIFF has no readable directory.");
-    return 0;
-}
-
-int tiff_decode(const struct source *source, const struct image_header *header, double reduction,
-                struct row_sink *sink, struct fault *fault)
-{
-    (void)reduction;
-    return decode(gdImageCreateFromTiffPtr, "TIFF", source, header, sink, fault);
 }
 
 /* --- BMP ---------------------------------------------------------------------------------------*/

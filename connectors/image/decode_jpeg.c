@@ -110,10 +110,13 @@ static void decoder_release(struct decoder *self)
 
 static void read_markers(const struct decoder *self, struct image_header *header)
 {
+    bool exif = false; /* the first one counts */
     for (jpeg_saved_marker_ptr marker = self->lib.marker_list; marker; marker = marker->next) {
-        if (marker->marker == JPEG_APP0 + 1 && marker->data_length > 6 &&
-            memcmp(marker->data, "Exif\0\0", 6) == 0)
+        if (!exif && marker->marker == JPEG_APP0 + 1 && marker->data_length > 6 &&
+            memcmp(marker->data, "Exif\0\0", 6) == 0) {
+            exif = true;
             header->orientation = exif_orientation(marker->data, marker->data_length);
+        }
         if (marker->marker == JPEG_APP0 + 2 && marker->data_length > 14 &&
             memcmp(marker->data, "ICC_PROFILE", 12) == 0)
             header->has_icc = true;
