@@ -27,8 +27,7 @@ static void job_free(struct job *self)
 void jobs_release(struct jobs *self)
 {
     list_splice(&self->free, &self->running);
-    LIST_FOR_EACH(link, &self->free)
-    {
+    LIST_FOR_EACH(link, &self->free) {
         job_free(CONTAINER_OF(link, struct job, link));
     }
     pthread_mutex_destroy(&self->lock);
@@ -173,8 +172,7 @@ int jobs_add(struct runner *runner, struct wire_frame *frame, struct job **ret_j
 
 struct job *jobs_find(struct jobs *self, uint64_t token)
 {
-    LIST_FOR_EACH(link, &self->running)
-    {
+    LIST_FOR_EACH(link, &self->running) {
         struct job *job = CONTAINER_OF(link, struct job, link);
         if (job->token == token) {
             return job;

@@ -250,8 +250,7 @@ static void poll_for(struct runner *self, int events)
 static void late_progress(uv_timer_t *handle)
 {
     struct runner *self = CONTAINER_OF(handle, struct runner, late);
-    LIST_FOR_EACH(link, &self->jobs.late)
-    {
+    LIST_FOR_EACH(link, &self->jobs.late) {
         job_send_progress(CONTAINER_OF(link, struct job, late), clock_mono_ms());
     }
 }

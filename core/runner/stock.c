@@ -19,8 +19,7 @@ int stock_init(struct stock *self)
 
 static void close_files(struct list *files)
 {
-    LIST_FOR_EACH(link, files)
-    {
+    LIST_FOR_EACH(link, files) {
         struct stock_file *file = CONTAINER_OF(link, struct stock_file, link);
         list_remove(link);
         close(file->fd);
@@ -81,6 +80,9 @@ int stock_add(struct runner *runner, uint64_t first_id, struct wire_frame *frame
         list_append(&self->files, &file->link);
         self->count++;
     }
+    if (self->count > self->target) {
+        self->target = self->count; /* hubd thinks that this many are right for us */
+    }
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return err;
@@ -97,8 +99,7 @@ void stock_wake(struct stock *self)
 
 static bool has_name(const struct job *job, struct str name)
 {
-    LIST_FOR_EACH(link, &job->artifacts)
-    {
+    LIST_FOR_EACH(link, &job->artifacts) {
         if (str_eq(CONTAINER_OF(link, struct stock_file, link)->name, name)) {
             return true;
         }
@@ -196,8 +197,7 @@ int stock_append_records(struct stock *self, struct job *job, struct buf *record
 {
     int err = 0;
     pthread_mutex_lock(&self->lock);
-    LIST_FOR_EACH(link, &job->artifacts)
-    {
+    LIST_FOR_EACH(link, &job->artifacts) {
         struct stock_file *file = CONTAINER_OF(link, struct stock_file, link);
         struct wire_artifact record = {file->id, file->name, file->media_type};
         if (err == 0) {

@@ -62,7 +62,7 @@ static void arm(struct supervisor *self)
 static void attempt_overdue(struct supervisor *self, struct attempt *attempt)
 {
     if (!attempt->member) {
-        attempt_finish(self, attempt,
+        placement_finish(self, attempt,
                        &(struct supervisor_outcome){.token = attempt->token,
                                                     .kind = SUPERVISOR_DIED,
                                                     .cause = SUPERVISOR_CAUSE_DEADLINE});
@@ -80,7 +80,7 @@ static void attempt_overdue(struct supervisor *self, struct attempt *attempt)
                 "an attempt did not end when it was told to");
 }
 
-void attempt_cancel(struct supervisor *self, struct attempt *attempt)
+void placement_cancel(struct supervisor *self, struct attempt *attempt)
 {
     if (!attempt->member) {
         attempt_finish_later(self, attempt, SUPERVISOR_CAUSE_CANCELLED);
@@ -97,7 +97,7 @@ void attempt_cancel(struct supervisor *self, struct attempt *attempt)
 
 /* --- From placed to finished -------------------------------------------------------------------*/
 
-int attempts_init(struct supervisor *self)
+int placements_init(struct supervisor *self)
 {
     map_init(&self->attempts);
     heap_init(&self->by_due, due_before);
@@ -108,7 +108,7 @@ int attempts_init(struct supervisor *self)
     return uv_timer_init(self->loop, &self->due_timer) < 0 ? HUB_ERR_IO : 0;
 }
 
-void attempts_release(struct supervisor *self)
+void placements_release(struct supervisor *self)
 {
     LIST_FOR_EACH(link, &self->spare) {
         free(CONTAINER_OF(link, struct attempt, link));
@@ -138,11 +138,11 @@ static void put_spare(struct supervisor *self, struct attempt *attempt)
     self->spare_count++;
 }
 
-int attempt_new(struct supervisor *self, struct connector *connector,
+int placement_new(struct supervisor *self, struct connector *connector,
                 const struct supervisor_request *request, int64_t due_ms,
                 struct attempt **ret_attempt)
 {
-    if (attempt_find(self, request->token)) {
+    if (placement_find(self, request->token)) {
         return HUB_ERR_CONFLICT;
     }
     struct attempt *attempt = take_spare(self);
@@ -176,7 +176,7 @@ int attempt_new(struct supervisor *self, struct connector *connector,
     return 0;
 }
 
-struct attempt *attempt_find(const struct supervisor *self, uint64_t token)
+struct attempt *placement_find(const struct supervisor *self, uint64_t token)
 {
     return map_get(&self->attempts, str_of((const char *)&token, sizeof token));
 }
@@ -196,7 +196,7 @@ struct attempt *attempt_find(const struct supervisor *self, uint64_t token)
     at += self->start.field.len;
 #define MOVE(kind, field, max) MOVE_##kind(field)
 
-int attempt_hold(struct attempt *self, const struct wire_start *start, const int *fds)
+int placement_hold(struct attempt *self, const struct wire_start *start, const int *fds)
 {
     self->start = *start;
     self->texts = malloc(1 WIRE_START_FIELDS(ADD_LENGTH));
@@ -232,7 +232,7 @@ static void drop_held(struct attempt *self)
     self->fds = NULL;
 }
 
-void attempt_sent(struct attempt *self)
+void placement_sent(struct attempt *self)
 {
     self->start.file_count = 0;
     drop_held(self);
@@ -253,7 +253,7 @@ static void detach(struct supervisor *self, struct attempt *attempt)
     drop_held(attempt);
 }
 
-void attempt_finish(struct supervisor *self, struct attempt *attempt,
+void placement_finish(struct supervisor *self, struct attempt *attempt,
                     const struct supervisor_outcome *outcome)
 {
     struct member *member = attempt->member;
@@ -281,14 +281,14 @@ void attempts_finish_due(struct supervisor *self)
     struct list *link;
     while ((link = list_first(&self->finished)) != NULL) {
         struct attempt *attempt = CONTAINER_OF(link, struct attempt, link);
-        attempt_finish(self, attempt,
+        placement_finish(self, attempt,
                        &(struct supervisor_outcome){.token = attempt->token,
                                                     .kind = SUPERVISOR_DIED,
                                                     .cause = attempt->cause});
     }
 }
 
-void attempt_undo(struct supervisor *self, struct attempt *attempt)
+void placement_undo(struct supervisor *self, struct attempt *attempt)
 {
     detach(self, attempt);
     put_spare(self, attempt);

@@ -141,33 +141,33 @@ struct supervisor {
 
 /* --- attempt.c ---------------------------------------------------------------------------------*/
 
-HUB_MUST_CHECK int attempts_init(struct supervisor *self);
-void attempts_release(struct supervisor *self);
+HUB_MUST_CHECK int placements_init(struct supervisor *self);
+void placements_release(struct supervisor *self);
 
 /* Takes a place for the request: the token is known and its deadline runs. HUB_ERR_CONFLICT,
  * HUB_ERR_NOMEM. */
-HUB_MUST_CHECK int attempt_new(struct supervisor *self, struct connector *connector,
+HUB_MUST_CHECK int placement_new(struct supervisor *self, struct connector *connector,
                                const struct supervisor_request *request, int64_t due_ms,
                                struct attempt **ret_attempt);
-struct attempt *attempt_find(const struct supervisor *self, uint64_t token);
+struct attempt *placement_find(const struct supervisor *self, uint64_t token);
 
 /* Keeps a copy of the request until there is a runner for it. Takes the descriptors. */
-HUB_MUST_CHECK int attempt_hold(struct attempt *self, const struct wire_start *start,
+HUB_MUST_CHECK int placement_hold(struct attempt *self, const struct wire_start *start,
                                 const int *fds);
 
 /* What was held has been sent: the descriptors are the channel's now. */
-void attempt_sent(struct attempt *self);
+void placement_sent(struct attempt *self);
 
 /* Ends it: on_finished is called, then the attempt is gone. */
-void attempt_finish(struct supervisor *self, struct attempt *attempt,
+void placement_finish(struct supervisor *self, struct attempt *attempt,
                     const struct supervisor_outcome *outcome);
 /* The same with DIED and `cause`, but not before the loop's next turn. */
 void attempt_finish_later(struct supervisor *self, struct attempt *attempt,
                           enum supervisor_cause cause);
 /* Forgets an attempt that never was. */
-void attempt_undo(struct supervisor *self, struct attempt *attempt);
+void placement_undo(struct supervisor *self, struct attempt *attempt);
 
-void attempt_cancel(struct supervisor *self, struct attempt *attempt);
+void placement_cancel(struct supervisor *self, struct attempt *attempt);
 void attempts_finish_due(struct supervisor *self); /* those of attempt_finish_later() */
 
 /* --- pool.c ------------------------------------------------------------------------------------*/

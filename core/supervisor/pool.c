@@ -8,6 +8,8 @@
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  30000
+#define SCRATCH_BLOCKING 4          /* files at hand: artifact() waits for more */
+#define SCRATCH_ASYNC    16         /* artifact() cannot wait on the loop */
 #define QUEUED_MAX       (8u << 20) /* bytes that may wait for a runner before it gets no more work */
 
 static const struct runner_events MEMBER_EVENTS;
@@ -132,6 +134,7 @@ static int member_new(struct connector *self, struct hub_error *error)
         .config =
             supervisor_wire_config(supervisor, member->version->descriptor, member->version->path),
         .connector_fd = member->version->fd,
+        .scratch = member->version->descriptor->async ? SCRATCH_ASYNC : SCRATCH_BLOCKING,
         .events = &MEMBER_EVENTS,
         .owner = member,
     };
@@ -224,7 +227,7 @@ static void dispatch(struct connector *self)
             continue;
         }
         self->pending_count--;
-        attempt_sent(attempt);
+        placement_sent(attempt);
     }
 }
 
@@ -235,7 +238,7 @@ int connector_place(struct connector *self, struct attempt *attempt, const struc
     if (member) {
         return member_send(member, attempt, start, fds);
     }
-    int err = attempt_hold(attempt, start, fds);
+    int err = placement_hold(attempt, start, fds);
     if (err == 0) {
         list_append(&self->pending, &attempt->link);
         self->pending_count++;
@@ -385,7 +388,7 @@ static void on_ready(void *owner, struct runner *runner, struct str descriptor)
 /* The attempt of this token, if this member holds it. */
 static struct attempt *held_attempt(struct member *self, uint64_t token)
 {
-    struct attempt *attempt = attempt_find(self->connector->supervisor, token);
+    struct attempt *attempt = placement_find(self->connector->supervisor, token);
     return attempt && attempt->member == self ? attempt : NULL;
 }
 
@@ -403,7 +406,7 @@ static int on_result(void *owner, struct runner *runner, uint64_t token,
     outcome_of_result(attempt, result, fds, artifacts, &outcome, &reason);
     outcome.runner_pid = runner->process.pid;
     outcome.connector_version = self->version->descriptor->version;
-    attempt_finish(self->connector->supervisor, attempt, &outcome);
+    placement_finish(self->connector->supervisor, attempt, &outcome);
     return 0;
 }
 
@@ -459,7 +462,7 @@ static void on_gone(void *owner, struct runner *runner, const struct runner_deat
         outcome_of_death(attempt, &judged, &outcome);
         outcome.runner_pid = runner->process.pid;
         outcome.connector_version = self->version->descriptor->version;
-        attempt_finish(connector->supervisor, attempt, &outcome);
+        placement_finish(connector->supervisor, attempt, &outcome);
     }
     if (!connector->removed && !connector->supervisor->stopping) {
         grow(connector);

@@ -13,7 +13,6 @@
 
 #define OUT_MAX          (64u << 20) /* bytes that wait for a runner that does not read */
 #define EXIT_MS          200         /* from the end of the stream to SIGKILL */
-#define FIRST_SCRATCH    4           /* files that a ready runner is given */
 #define SCRATCH_HELD_MAX 2048        /* that one runner may hold */
 #define LOG_LINES_MAX    200         /* that one runner may log in a second */
 
@@ -200,6 +199,15 @@ static int grant(struct runner *self, const int *fds, unsigned count)
     return 0;
 }
 
+/* READY and the first scratch files: an attempt finds all that it was promised. */
+static void became_ready(struct runner *self, struct str descriptor)
+{
+    set_stage(self, RUNNER_READY);
+    self->events->ready(self->owner, self, descriptor);
+    free(self->descriptor);
+    self->descriptor = NULL;
+}
+
 static void scratch_opened(void *context, const int *fds, unsigned count, int errnum)
 {
     struct runner *self = context;
@@ -214,6 +222,9 @@ static void scratch_opened(void *context, const int *fds, unsigned count, int er
         if (wanted) {
             check_sent(self, grant(self, NULL, 0));
         }
+    }
+    if (self->descriptor && self->stage == RUNNER_LOADING) {
+        became_ready(self, str_of(self->descriptor, self->descriptor_len));
     }
 }
 
@@ -262,6 +273,9 @@ static int on_hello(struct runner *self, const struct wire_frame *frame)
     }
     set_stage(self, RUNNER_LOADING);
     check_sent(self, err);
+    if (self->first_scratch > 0) {
+        order_scratch(self, self->first_scratch); /* they come while it loads */
+    }
     return 0;
 }
 
@@ -274,13 +288,19 @@ static int on_ready(struct runner *self, const struct wire_frame *frame)
     if (self->config.mode == WIRE_INSPECT) { /* it ends by itself now */
         set_stage(self, RUNNER_RETIRING);
         uv_timer_start(&self->timer, stage_expired, self->house->goodbye_ms, 0);
+        self->events->ready(self->owner, self, ready.descriptor);
+    } else if (!self->order) {
+        became_ready(self, ready.descriptor);
+    } else if (self->descriptor) {
+        return HUB_ERR_PROTOCOL;
     } else {
-        set_stage(self, RUNNER_READY);
-        if (!self->order) {
-            order_scratch(self, FIRST_SCRATCH);
+        self->descriptor_len = ready.descriptor.len;
+        self->descriptor = malloc(ready.descriptor.len + 1);
+        if (!self->descriptor) {
+            return HUB_ERR_NOMEM;
         }
+        memcpy(self->descriptor, ready.descriptor.ptr, ready.descriptor.len);
     }
-    self->events->ready(self->owner, self, ready.descriptor);
     return 0;
 }
 
@@ -506,6 +526,7 @@ static void handle_closed(uv_handle_t *handle)
     }
     self->house->count--;
     free(self->scratch);
+    free(self->descriptor);
     free(self->path);
     free(self);
 }
@@ -600,6 +621,7 @@ static struct runner *runner_alloc(struct runner_house *house, const struct runn
     self->events = birth->events;
     self->owner = birth->owner;
     self->config = birth->config;
+    self->first_scratch = birth->scratch;
     self->path = strndup(birth->config.path.ptr, birth->config.path.len);
     self->config.path.ptr = self->path;
     self->connector_fd = fcntl(birth->connector_fd, F_DUPFD_CLOEXEC, 0);

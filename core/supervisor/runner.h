@@ -71,7 +71,7 @@ struct runner_death {
 struct runner;
 
 struct runner_events {
-    /* READY has come. */
+    /* READY has come, and the first scratch files are on their way to it. */
     void (*ready)(void *owner, struct runner *runner, struct str descriptor);
     /* An attempt is over. The artifacts' descriptors become the receiver's. HUB_ERR_PROTOCOL if the
      * token is none of this runner's: then the descriptors stay the runner's, and it is killed. */
@@ -116,6 +116,9 @@ struct runner {
     unsigned scratch_cap;
     uint64_t scratch_next_id;
     struct scratch_order *order;
+    unsigned first_scratch; /* files that it is given before it is ready */
+    char *descriptor;       /* what READY said, until those are there */
+    size_t descriptor_len;
     unsigned log_tokens; /* lines that it may still log in this second */
     int64_t log_second;
     unsigned log_dropped;
@@ -124,6 +127,7 @@ struct runner {
 struct runner_birth {
     struct wire_config config; /* `path` is copied */
     int connector_fd;          /* is duplicated */
+    unsigned scratch;          /* files that it is given before it is ready */
     const struct runner_events *events;
     void *owner;
 };

@@ -92,7 +92,7 @@ static int supervisor_init(struct supervisor *self)
     (void)uv_prepare_init(self->loop, &self->before_sleep);
     self->before_sleep.data = self;
     (void)uv_prepare_start(&self->before_sleep, before_sleep);
-    return attempts_init(self);
+    return placements_init(self);
 }
 
 int supervisor_new(uv_loop_t *loop, const struct supervisor_config *config,
@@ -164,13 +164,13 @@ static int place(struct supervisor *self, struct connector *connector,
     if (!wire_start_fits(start)) {
         return HUB_ERR_LIMIT;
     }
-    int err = attempt_new(self, connector, request, (int64_t)start->deadline_ms, &attempt);
+    int err = placement_new(self, connector, request, (int64_t)start->deadline_ms, &attempt);
     if (err < 0) {
         return err;
     }
     err = connector_place(connector, attempt, start, fds);
     if (err < 0) {
-        attempt_undo(self, attempt);
+        placement_undo(self, attempt);
     }
     return err;
 }
@@ -219,9 +219,9 @@ int supervisor_start(struct supervisor *self, const struct supervisor_request *r
 void supervisor_cancel(struct supervisor *self, uint64_t token)
 {
     ASSERT_THREAD(THREAD_LOOP);
-    struct attempt *attempt = attempt_find(self, token);
+    struct attempt *attempt = placement_find(self, token);
     if (attempt) {
-        attempt_cancel(self, attempt);
+        placement_cancel(self, attempt);
     }
 }
 
@@ -294,7 +294,7 @@ void supervisor_stop(struct supervisor *self, void (*on_stopped)(void *context),
 void supervisor_free(struct supervisor *self)
 {
     if (self) {
-        attempts_release(self);
+        placements_release(self);
         catalog_release(self);
         supervisor_destroy(self);
     }

@@ -1,0 +1,591 @@
+#include "hub.h"
+
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/thread.h"
+#include "dispatch.h"
+#include "http/server.h"
+#include "lock.h"
+#include "notify.h"
+#include "paths.h"
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_LEN 4200
+
+/* What each signal means; one watcher each. */
+enum { SIGNAL_TERM, SIGNAL_INT, SIGNAL_HUP, SIGNAL_COUNT };
+static const int SIGNALS[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
+
+/* How far the daemon is. Each phase begins when the one before is complete. */
+enum hub_phase {
+    HUB_SCANNING,  /* reading the connectors' descriptors */
+    HUB_LOADING,   /* keys, then unfinished jobs */
+    HUB_SERVING,
+    HUB_DRAINING,  /* finishing what runs */
+    HUB_STOPPING,  /* the runners end */
+    HUB_CLOSED,
+};
+
+struct hub {
+    const struct config *config;
+    struct log *log;
+    enum hub_phase phase;
+    int exit_code;
+    int lock_fd;
+    char admin_key_path[PATH_LEN];
+    struct hub_paths paths;
+
+    bool has_loop;
+    uv_loop_t loop;
+    uv_async_t store_wake;
+    uv_timer_t tick_timer;  /* when the engine wants to be called next */
+    uv_timer_t drain_timer; /* when draining must end */
+    uv_prepare_t prepare;   /* once a turn: see on_prepare() */
+    uv_idle_t idle;         /* makes the loop turn once more without waiting */
+    uv_signal_t signals[SIGNAL_COUNT];
+    bool tick_due;
+    bool server_drained;
+
+    struct blob_store *blobs;
+    struct store *store;
+    struct types *types;
+    struct dispatch *dispatch;
+    struct jobs *jobs;
+    struct supervisor *supervisor;
+    struct api *api;
+    struct http_server *server;
+};
+
+static void drain(struct hub *self);
+static void go_on_draining(struct hub *self);
+
+/* --- The loop's turn ---------------------------------------------------------------------------*/
+
+static void tick(struct hub *self);
+
+static void on_tick_timer(uv_timer_t *timer)
+{
+    tick(timer->data);
+}
+
+static void tick(struct hub *self)
+{
+    int64_t next, now;
+
+    self->tick_due = false;
+    next = jobs_tick(self->jobs);
+    if (next == INT64_MAX) {
+        uv_timer_stop(&self->tick_timer);
+        return;
+    }
+    now = clock_wall_ms();
+    uv_update_time(&self->loop);
+    uv_timer_start(&self->tick_timer, on_tick_timer, next > now ? (uint64_t)(next - now) : 1, 0);
+}
+
+/* Does its work by being active: see on_prepare(), which runs once a turn. */
+static void on_idle(uv_idle_t *handle)
+{
+    uv_idle_stop(handle);
+}
+
+/* The engine asked to be called: before the loop waits again, so that all that happened in one turn
+ * is dispatched together. */
+static void on_wake(void *context)
+{
+    struct hub *self = context;
+
+    self->tick_due = true;
+    uv_idle_start(&self->idle, on_idle);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct hub *self = handle->data;
+
+    if (self->tick_due) {
+        uv_idle_stop(&self->idle);
+        tick(self);
+    }
+    if (self->phase == HUB_DRAINING) {
+        go_on_draining(self);
+    }
+}
+
+static void on_store_wake(uv_async_t *handle)
+{
+    struct hub *self = handle->data;
+
+    store_dispatch(self->store);
+}
+
+static void wake_loop(void *context)
+{
+    uv_async_send(context);
+}
+
+/* --- Hooks: the engine, the supervisor, the API meet here ---------------------------------------*/
+
+static int64_t hook_now(void *context)
+{
+    (void)context;
+    return clock_wall_ms();
+}
+
+static int hook_start(void *context, const struct jobs_attempt *attempt)
+{
+    return dispatch_start(((struct hub *)context)->dispatch, attempt);
+}
+
+static unsigned hook_room(void *context, struct str connector)
+{
+    return dispatch_room(((struct hub *)context)->dispatch, connector);
+}
+
+static void hook_cancel(void *context, uint64_t token)
+{
+    dispatch_cancel(((struct hub *)context)->dispatch, token);
+}
+
+static void hook_event(void *context, const struct jobs_event *event)
+{
+    api_on_event(((struct hub *)context)->api, event);
+}
+
+static const struct jobs_hooks JOBS_HOOKS = {
+    .now = hook_now,
+    .start = hook_start,
+    .room = hook_room,
+    .cancel = hook_cancel,
+    .event = hook_event,
+    .wake = on_wake,
+};
+
+static void on_finished(void *context, const struct supervisor_outcome *outcome)
+{
+    dispatch_finished(((struct hub *)context)->dispatch, outcome);
+}
+
+static void on_progress(void *context, uint64_t token, uint32_t permille, struct str message)
+{
+    jobs_progress(((struct hub *)context)->jobs, token, permille, message);
+}
+
+static void on_capacity(void *context, struct str connector)
+{
+    dispatch_capacity(((struct hub *)context)->dispatch, connector);
+}
+
+static void on_scanned(void *context);
+
+static const struct supervisor_events SUPERVISOR_EVENTS = {
+    .on_finished = on_finished,
+    .on_progress = on_progress,
+    .on_capacity = on_capacity,
+    .on_scanned = on_scanned,
+};
+
+/* --- Coming up ---------------------------------------------------------------------------------*/
+
+static void give_up(struct hub *self, const char *what, const char *why)
+{
+    char quoted[HUB_ERROR_DETAIL_MAX];
+
+    log_error(self->log, "hub", "cannot start", "step=%s why=%s", what,
+              log_quote(str_from_c(why), quoted, sizeof quoted));
+    self->exit_code = 1;
+    if (self->phase < HUB_DRAINING) {
+        drain(self);
+    }
+}
+
+static void announce(struct hub *self, int port)
+{
+    const char *address = self->config->listen_address;
+    bool v6 = strchr(address, ':') != NULL;
+
+    printf("hubd ready http://%s%s%s:%d\n", v6 ? "[" : "", address, v6 ? "]" : "", port);
+    fflush(stdout);
+    notify_service_manager("READY=1");
+    log_info(self->log, "hub", "ready", "address=%s port=%d socket=%s pid=%d", address, port,
+             self->config->socket, (int)getpid());
+}
+
+static void serve(struct hub *self)
+{
+    struct hub_error error = {0};
+    int port = 0;
+    int err;
+
+    err = http_server_listen_tcp(self->server, self->config->listen_address,
+                                 self->config->listen_port, &port, &error);
+    if (err == 0) {
+        err = http_server_listen_unix(self->server, self->config->socket, &error);
+    }
+    if (err < 0) {
+        give_up(self, "listen", error.detail);
+        return;
+    }
+    self->phase = HUB_SERVING;
+    api_set_phase(self->api, API_READY);
+    announce(self, port);
+}
+
+static void on_jobs_loaded(void *context, int err)
+{
+    struct hub *self = context;
+
+    if (self->phase != HUB_LOADING) {
+        return; /* told to stop meanwhile */
+    }
+    if (err < 0) {
+        give_up(self, "load", hub_err_title(err));
+    } else {
+        serve(self);
+        on_wake(self);
+    }
+}
+
+static void on_keys_loaded(void *context, int err)
+{
+    struct hub *self = context;
+
+    if (self->phase != HUB_LOADING) {
+        return;
+    }
+    if (err < 0) {
+        give_up(self, "keys", hub_err_title(err));
+    } else {
+        jobs_load(self->jobs, on_jobs_loaded, self);
+    }
+}
+
+static void on_scanned(void *context)
+{
+    struct hub *self = context;
+
+    api_connectors_changed(self->api);
+    if (self->phase == HUB_SCANNING) {
+        self->phase = HUB_LOADING;
+        api_load_keys(self->api, self->admin_key_path, on_keys_loaded, self);
+    }
+}
+
+/* --- Going down --------------------------------------------------------------------------------*/
+
+static void close_handle(uv_handle_t *handle, void *argument)
+{
+    (void)argument;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, NULL);
+    }
+}
+
+/* Frees what is there, in the order of dependence, and closes the hub's own handles; the loop ends
+ * when they are closed. */
+static void close_all(struct hub *self)
+{
+    http_server_close(self->server);
+    store_free(self->store); /* what was submitted is committed and told */
+    jobs_free(self->jobs);
+    api_free(self->api);
+    dispatch_free(self->dispatch);
+    supervisor_free(self->supervisor);
+    self->server = NULL;
+    self->store = NULL;
+    self->jobs = NULL;
+    self->api = NULL;
+    self->dispatch = NULL;
+    self->supervisor = NULL;
+    self->phase = HUB_CLOSED;
+    uv_walk(&self->loop, close_handle, NULL);
+}
+
+static void on_runners_stopped(void *context)
+{
+    struct hub *self = context;
+
+    /* The attempts that were cut off have been told to the engine, and its last operations to the
+     * store, which finishes them. */
+    close_all(self);
+}
+
+static void stop_runners(struct hub *self)
+{
+    self->phase = HUB_STOPPING;
+    uv_timer_stop(&self->drain_timer);
+    dispatch_drain(self->dispatch);
+    supervisor_stop(self->supervisor, on_runners_stopped, self);
+}
+
+static void on_drain_timer(uv_timer_t *timer)
+{
+    struct hub *self = timer->data;
+
+    log_warn(self->log, "hub", "drain timed out", "in_flight=%u", jobs_in_flight(self->jobs));
+    stop_runners(self);
+}
+
+static void go_on_draining(struct hub *self)
+{
+    if (self->server_drained && jobs_in_flight(self->jobs) == 0 &&
+        dispatch_in_flight(self->dispatch) == 0) {
+        stop_runners(self);
+    }
+}
+
+static void on_server_drained(void *context)
+{
+    struct hub *self = context;
+
+    self->server_drained = true;
+    uv_idle_start(&self->idle, on_idle);
+}
+
+static void drain(struct hub *self)
+{
+    log_info(self->log, "hub", "draining", "in_flight=%u", jobs_in_flight(self->jobs));
+    notify_service_manager("STOPPING=1");
+    self->phase = HUB_DRAINING;
+    api_set_phase(self->api, API_DRAINING);
+    jobs_drain(self->jobs);
+    api_end_streams(self->api);
+    uv_timer_start(&self->drain_timer, on_drain_timer, self->config->drain_timeout_ms, 0);
+    http_server_drain(self->server, on_server_drained, self);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct hub *self = handle->data;
+
+    if (number != SIGHUP) {
+        if (self->phase < HUB_DRAINING) {
+            drain(self);
+        } else if (self->phase == HUB_DRAINING) {
+            stop_runners(self); /* asked twice: do not wait any longer */
+        }
+        return;
+    }
+    log_info(self->log, "hub", "reloading", NULL);
+    if (self->phase == HUB_SERVING && supervisor_scan(self->supervisor) < 0) {
+        log_info(self->log, "hub", "a scan is under way", NULL);
+    }
+}
+
+/* --- Life --------------------------------------------------------------------------------------*/
+
+static int init_loop(struct hub *self, struct hub_error *error)
+{
+    int err = uv_loop_init(&self->loop);
+
+    if (err < 0) {
+        return hub_fail_errno(error, -err, "the event loop");
+    }
+    self->has_loop = true;
+    uv_async_init(&self->loop, &self->store_wake, on_store_wake);
+    uv_timer_init(&self->loop, &self->tick_timer);
+    uv_timer_init(&self->loop, &self->drain_timer);
+    uv_prepare_init(&self->loop, &self->prepare);
+    uv_idle_init(&self->loop, &self->idle);
+    self->store_wake.data = self->tick_timer.data = self->drain_timer.data = self;
+    self->prepare.data = self->idle.data = self;
+    for (int i = 0; i < SIGNAL_COUNT; i++) {
+        uv_signal_init(&self->loop, &self->signals[i]);
+        self->signals[i].data = self;
+        uv_signal_start(&self->signals[i], on_signal, SIGNALS[i]);
+    }
+    return 0;
+}
+
+static int open_storage(struct hub *self, struct hub_error *error)
+{
+    char database[PATH_LEN], blobs[PATH_LEN];
+    struct store_sqlite_options options = {.synchronous = self->config->synchronous,
+                                           .reserve_bytes = self->config->storage_reserve_bytes};
+    struct store_backend *backend;
+    int err;
+
+    snprintf(database, sizeof database, "%s/hubd.db", self->config->state_dir);
+    snprintf(blobs, sizeof blobs, "%s/blobs", self->config->state_dir);
+    snprintf(self->admin_key_path, sizeof self->admin_key_path, "%s/admin.key",
+             self->config->state_dir);
+    err = blob_store_new(blobs, &self->blobs, error);
+    if (err < 0) {
+        return err;
+    }
+    options.path = database;
+    options.blobs = self->blobs;
+    err = store_sqlite_new(&options, self->log, &backend, error);
+    if (err < 0) {
+        return err;
+    }
+    return store_new(backend, wake_loop, &self->store_wake, self->log, &self->store, error);
+}
+
+static int make_engine(struct hub *self, struct hub_error *error)
+{
+    const struct jobs_config config = {.retry_base_ms = self->config->retry_base_ms,
+                                       .retry_cap_ms = self->config->retry_cap_ms};
+    const struct dispatch_deps deps = {
+        .loop = &self->loop,
+        .store = self->store,
+        .blobs = self->blobs,
+        .types = self->types,
+        .log = self->log,
+        .artifact_max = self->config->artifact_max_bytes,
+    };
+    int err = dispatch_new(&deps, &self->dispatch);
+
+    if (err < 0) {
+        return hub_fail(error, err, "out of memory");
+    }
+    return jobs_new(self->store, &config, &JOBS_HOOKS, self, self->log, &self->jobs, error);
+}
+
+static int make_supervisor(struct hub *self, struct hub_error *error)
+{
+    bool given = self->config->connector_dirs[0] != NULL;
+    const struct supervisor_config config = {
+        .runner_path = self->paths.runner,
+        .connector_dirs = given ? self->config->connector_dirs
+                                : (const char *const *)self->paths.connector_dirs,
+        .scratch_dir = blob_store_tmp_dir(self->blobs),
+        .blocking_runners_max = self->config->blocking_runners,
+        .async_in_flight_max = self->config->async_in_flight,
+        .idle_ms = self->config->runner_idle_ms,
+        .cancel_grace_ms = self->config->cancel_grace_ms,
+        .artifact_bytes_max = self->config->artifact_max_bytes,
+        .memory_max = self->config->runner_memory_max_bytes,
+    };
+
+    return supervisor_new(&self->loop, &config, &SUPERVISOR_EVENTS, self, self->log,
+                          &self->supervisor, error);
+}
+
+static int make_api(struct hub *self, struct hub_error *error)
+{
+    const struct api_deps deps = {
+        .loop = &self->loop,
+        .jobs = self->jobs,
+        .store = self->store,
+        .blobs = self->blobs,
+        .supervisor = self->supervisor,
+        .types = self->types,
+        .log = self->log,
+    };
+    const struct api_config config = {
+        .artifact_max = self->config->artifact_max_bytes,
+        .body_max = self->config->body_max_bytes,
+        .artifact_retention_ms = self->config->artifact_retention_ms,
+        .wait_max_s = self->config->wait_max_s,
+    };
+    struct http_limits limits;
+    int err;
+
+    http_limits_default(&limits);
+    limits.connections_max = self->config->connections_max;
+    limits.connections_per_address_max = self->config->connections_per_address_max;
+    err = api_new(&deps, &config, &self->api, error);
+    if (err < 0) {
+        return err;
+    }
+    err = http_server_new(&self->loop, &limits, self->log, api_on_request, self->api,
+                          &self->server, error);
+    if (err == 0) {
+        api_set_server(self->api, self->server);
+    }
+    return err;
+}
+
+static int open_all(struct hub *self, struct hub_error *error)
+{
+    int err = hub_find_paths(&self->paths, error);
+
+    if (err == 0) {
+        err = file_make_dirs(self->config->state_dir, 0700, error);
+    }
+    if (err == 0) {
+        err = lock_state_dir(self->config->state_dir, &self->lock_fd, error);
+    }
+    if (err == 0) {
+        err = init_loop(self, error);
+    }
+    if (err == 0) {
+        err = open_storage(self, error);
+    }
+    if (err == 0 && types_new(&self->types) < 0) {
+        err = hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    if (err == 0) {
+        err = make_engine(self, error);
+    }
+    if (err == 0) {
+        err = make_supervisor(self, error);
+    }
+    if (err == 0) {
+        dispatch_connect(self->dispatch, self->jobs, self->supervisor);
+        err = make_api(self, error);
+    }
+    return err;
+}
+
+int hub_new(const struct config *config, struct log *log, struct hub **ret_self,
+            struct hub_error *error)
+{
+    struct hub *self = calloc(1, sizeof *self);
+    int err;
+
+    if (self == NULL) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    self->config = config;
+    self->log = log;
+    self->lock_fd = -1;
+    err = open_all(self, error);
+    if (err < 0) {
+        hub_free(self);
+        return err;
+    }
+    *ret_self = self;
+    return 0;
+}
+
+int hub_run(struct hub *self)
+{
+    thread_set_role(THREAD_LOOP, "hubd");
+    uv_prepare_start(&self->prepare, on_prepare);
+    if (supervisor_scan(self->supervisor) < 0) {
+        give_up(self, "scan", "the connectors could not be looked at");
+    }
+    uv_run(&self->loop, UV_RUN_DEFAULT);
+    log_info(self->log, "hub", "stopped", "exit_code=%d", self->exit_code);
+    return self->exit_code;
+}
+
+void hub_free(struct hub *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    if (self->has_loop) {
+        if (self->phase != HUB_CLOSED) { /* it came up half, and never ran */
+            close_all(self);
+        }
+        uv_run(&self->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&self->loop);
+    }
+    types_free(self->types);
+    blob_store_free(self->blobs);
+    hub_release_paths(&self->paths);
+    if (self->lock_fd >= 0) {
+        close(self->lock_fd);
+    }
+    free(self);
+}
