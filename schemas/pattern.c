@@ -13,11 +13,14 @@
 #define OPTIONS                                                                                    \
     (PCRE2_UTF | PCRE2_DOLLAR_ENDONLY | PCRE2_ALLOW_EMPTY_CLASS | PCRE2_MATCH_UNSET_BACKREF |      \
      PCRE2_NEVER_BACKSLASH_C)
-#define GROUPS_DEPTH_MAX   32
-#define TRANSLATED_MAX     (64 * 1024)
-#define HEAP_LIMIT_KIB     1024
-#define MATCH_LIMIT_BASE   50000 /* steps of PCRE2 … */
-#define MATCH_LIMIT_FACTOR 8     /* … and so many for each byte of the subject */
+#define GROUPS_DEPTH_MAX 32
+#define TRANSLATED_MAX   (64 * 1024)
+#define HEAP_LIMIT_KIB   1024
+#define MATCH_LIMIT_MAX  100000
+
+/* A step of PCRE2's count may run along the whole subject; so many bytes may be looked at in all.
+ */
+#define MATCH_BYTES_MAX (1u << 28)
 
 /* So many matches of short subjects are not timed: reading the clock costs as much as they do. */
 #define UNTIMED_MATCHES 16
@@ -219,8 +222,9 @@ static int run(const struct schema_pattern *self, struct str subject,
                struct schema_matcher *matcher)
 {
     PCRE2_SPTR text = (PCRE2_SPTR)(subject.ptr != NULL ? subject.ptr : "");
+    size_t limit = MATCH_BYTES_MAX / (subject.len + 1);
     pcre2_set_match_limit(matcher->context,
-                          (uint32_t)(MATCH_LIMIT_BASE + MATCH_LIMIT_FACTOR * subject.len));
+                          limit < MATCH_LIMIT_MAX ? (uint32_t)limit + 1 : MATCH_LIMIT_MAX);
     int found = pcre2_match(self->code, text, subject.len, 0, 0, matcher->data, matcher->context);
     if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
         found = pcre2_match(self->code, text, subject.len, 0, PCRE2_NO_JIT, matcher->data,
@@ -241,9 +245,6 @@ static int run(const struct schema_pattern *self, struct str subject,
 int schema_pattern_match(const struct schema_pattern *self, struct str subject,
                          struct schema_matcher *matcher)
 {
-    if (subject.len > SCHEMA_SUBJECT_MAX) {
-        return HUB_ERR_LIMIT;
-    }
     int err = prepare(matcher);
     if (err < 0) {
         return err;

@@ -12,7 +12,10 @@
  *
  * Against catastrophic backtracking: PCRE2's match limit counts from each start position anew, so
  * every expression is anchored (a lazy prefix stands for the search); then one match has one count.
- * On top the time spent in all matches of one matcher is bounded by SCHEMA_PATTERN_TIME_MS.
+ * The limit falls with the length of the subject, since one step may run along all of it: above
+ * some 16 KiB an expression that has to search, rather than one that begins with ^, may be given
+ * up. On top the time spent in all matches of one matcher is bounded by SCHEMA_PATTERN_TIME_MS; the
+ * one match that passes this bound was seen to take up to a tenth of a second more.
  *
  * Owner: a pattern belongs to whoever compiled it. Thread: [any].
  */

@@ -283,6 +283,27 @@ static void strict_schemas_have_no_unknown_words(void **state)
     schema_free(compile("{'propertes':{},'format':'datetime'}", 0));
 }
 
+/* The table is searched by halves: a keyword out of order would not be found. */
+static void every_keyword_is_known(void **state)
+{
+    (void)state;
+    schema_free(compile(
+        "{'$schema':'https://json-schema.org/draft/2020-12/schema','$id':'test:id','$comment':'',"
+        "'$anchor':'a','$dynamicAnchor':'d','$vocabulary':{},'$defs':{},'definitions':{},"
+        "'items':{'$ref':'#','$dynamicRef':'#d'},'prefixItems':[true],'contains':true,"
+        "'minContains':1,'maxContains':1,'unevaluatedItems':true,'uniqueItems':true,'minItems':0,"
+        "'maxItems':1,'properties':{},'patternProperties':{},'additionalProperties':true,"
+        "'propertyNames':true,'required':[],'dependentRequired':{},'dependentSchemas':{},"
+        "'unevaluatedProperties':true,'minProperties':0,'maxProperties':1,'allOf':[true],"
+        "'anyOf':[true],'oneOf':[true],'not':false,'if':true,'then':true,'else':true,'type':"
+        "'string','const':1,'enum':[1],'minimum':0,'maximum':1,'exclusiveMinimum':0,"
+        "'exclusiveMaximum':1,'multipleOf':1,'minLength':0,'maxLength':1,'pattern':'','format':"
+        "'date','contentEncoding':'','contentMediaType':'','contentSchema':true,'title':'',"
+        "'description':'','default':1,'deprecated':true,'readOnly':true,'writeOnly':true,"
+        "'examples':[]}",
+        SCHEMA_STRICT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +316,7 @@ int main(void)
         cmocka_unit_test(long_names_are_cut),
         cmocka_unit_test(compile_errors_name_the_place),
         cmocka_unit_test(strict_schemas_have_no_unknown_words),
+        cmocka_unit_test(every_keyword_is_known),
     };
     return cmocka_run_group_tests_name("schemas/errors", tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "schemas/pattern.h"
 
+#include <pthread.h>
+
 /* Far above what the limits allow, for slow machines and sanitizers. */
 #define TOO_LONG_MS 8000
 
@@ -372,6 +374,51 @@ static void a_fragment_can_be_compiled(void **state)
     schema_registry_free(registry);
 }
 
+struct sharing {
+    const struct schema *schema;
+    bool good;
+};
+
+static void *validate_often(void *context)
+{
+    struct sharing *sharing = context;
+    struct json_object *good = json_of("{'s':'ab','v':{'x':[1]},'l':[1,2]}");
+    struct json_object *bad = json_of("{'s':'AB','v':{'x':[2]},'l':[1,1.0],'k':1}");
+    struct schema_errors errors;
+
+    sharing->good = true;
+    for (int i = 0; i < 500; i++) {
+        schema_errors_init(&errors, SCHEMA_ERRORS_MAX);
+        sharing->good = schema_validate(sharing->schema, good, &errors) == 0 &&
+                        schema_validate(sharing->schema, bad, &errors) == HUB_ERR_INVALID_INPUT &&
+                        errors.len == 4 && sharing->good;
+        schema_errors_release(&errors);
+    }
+    json_object_put(good);
+    json_object_put(bad);
+    return NULL;
+}
+
+static void threads_share_a_schema(void **state)
+{
+    struct schema *schema =
+        compile("{'properties':{'s':{'pattern':'^[a-z]+$'},'v':{'enum':[null,{'x':[1.0]},2.5]},'l':"
+                "{'uniqueItems':true}},'additionalProperties':false}",
+                0);
+    struct sharing sharing[4];
+    pthread_t threads[COUNT_OF(sharing)];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sharing); i++) {
+        sharing[i].schema = schema;
+        assert_int_equal(pthread_create(&threads[i], NULL, validate_often, &sharing[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(sharing); i++) {
+        pthread_join(threads[i], NULL);
+        assert_true(sharing[i].good);
+    }
+    schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +436,7 @@ int main(void)
         cmocka_unit_test(wide_values_are_tracked),
         cmocka_unit_test(documents_alone),
         cmocka_unit_test(a_fragment_can_be_compiled),
+        cmocka_unit_test(threads_share_a_schema),
     };
     return cmocka_run_group_tests_name("schemas/limits", tests, NULL, NULL);
 }
