@@ -119,10 +119,12 @@ void queue_configure(struct jobs *jobs, struct queue *self, const struct store_q
 static void queue_free(struct queue *self)
 {
     for (unsigned i = 0; i < self->lane_cap; i++) {
-        if (self->lanes[i]) {
-            heap_release(&self->lanes[i]->ready);
-            self->lanes[i]->connector->lane_count--;
-            free(self->lanes[i]);
+        struct lane *lane = self->lanes[i];
+        if (lane) {
+            heap_remove(&lane->connector->lanes, &lane->node);
+            heap_release(&lane->ready);
+            lane->connector->lane_count--;
+            free(lane);
         }
     }
     free(self->lanes);
