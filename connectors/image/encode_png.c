@@ -7,7 +7,8 @@
 
 #include "codec.h"
 
-enum { COMPRESSION_LEVEL = 6, COLOUR_RGB = 2, COLOUR_RGBA = 6 };
+enum { COMPRESSION_LEVEL = 1 }; /* 6 makes files 5 % smaller in one and a half of the time */
+enum { COLOUR_RGB = 2, COLOUR_RGBA = 6 };
 enum filter { FILTER_NONE, FILTER_SUB, FILTER_UP, FILTER_AVERAGE, FILTER_PAETH, FILTERS };
 
 /* --- Filters -----------------------------------------------------------------------------------
