@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Page cache of a connection. */
-#define CACHE_KIB 65536
+/* Page cache of a connection. The writer works at the ends of its trees; and SQLite walks through
+ * all of the cache at a commit that has balanced a tree. */
+#define CACHE_KIB 8192
 
 const char *lite_statement_sql(enum lite_statement statement)
 {

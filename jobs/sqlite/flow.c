@@ -24,7 +24,8 @@ static int numbers_add(struct numbers *self, int64_t number)
     return 0;
 }
 
-struct str lite_flow_details(struct arena *arena, const struct id *parent)
+/* {"job":"…"}: which one it was. */
+static struct str failure_details(struct arena *arena, const struct id *parent)
 {
     char text[ID_TEXT_LEN + 1];
     char json[64];
@@ -34,6 +35,17 @@ struct str lite_flow_details(struct arena *arena, const struct id *parent)
     buf_init_fixed(&buf, json, sizeof json);
     buf_append_format(&buf, "{\"job\":\"%s\"}", text);
     return arena_str(arena, buf_view(&buf));
+}
+
+struct store_job_move lite_flow_failure(struct arena *arena, const struct id *parent, int64_t at)
+{
+    return (struct store_job_move){
+        .to = JOB_FAILED,
+        .at = at,
+        .error_code = STR("dependency_failed"),
+        .error_message = STR("A job that this one waits for did not succeed"),
+        .error_details = failure_details(arena, parent),
+    };
 }
 
 /* --- New jobs ----------------------------------------------------------------------------------*/
@@ -118,28 +130,13 @@ static int note_released(struct release *release, const struct lite_job *child, 
 static int set_child(struct lite *self, struct release *release, const struct lite_job *child,
                      const struct id *parent)
 {
-    bool failed = child->state == JOB_FAILED;
     int64_t at = release->op->job_move.at;
-    struct lite_call call =
-        lite_call(&self->writer, failed ? LITE_JOB_SET_OUTCOME : LITE_JOB_SET_STATE);
+    struct store_job_move move = {.to = child->state, .at = at};
 
-    lite_bind_int(&call, child->state);
-    lite_bind_int(&call, child->attempt);
-    lite_bind_int(&call, child->charged);
-    lite_bind_int(&call, child->crashes);
-    lite_bind_int(&call, child->run_at);
-    lite_bind_null(&call);
-    lite_bind_int(&call, failed ? at : 0);
-    if (failed) {
-        lite_bind_int(&call, child->expires_at);
-        lite_bind_str(&call, LITE_FLOW_ERROR_CODE);
-        lite_bind_str(&call, LITE_FLOW_ERROR_MESSAGE);
-        lite_bind_str(&call, lite_flow_details(&release->op->arena, parent));
-        lite_bind_int(&call, false);
-        lite_bind_null(&call);
+    if (child->state == JOB_FAILED) {
+        move = lite_flow_failure(&release->op->arena, parent, at);
     }
-    lite_bind_int(&call, child->seq);
-    return lite_run(&call);
+    return lite_job_write(self, child, child->attempt, &move);
 }
 
 static int move_child(struct lite *self, struct release *release, struct lite_job *child,

@@ -94,7 +94,7 @@ static bool read_attempt(struct lite_call *call, struct arena *arena,
 {
     bool ok = true;
 
-    ret_attempt->number = (uint32_t)(lite_int(call) & LITE_ATTEMPT_MAX);
+    ret_attempt->number = (uint32_t)lite_int(call);
     ret_attempt->started_at = lite_int(call);
     ret_attempt->finished_at = lite_int(call);
     ret_attempt->outcome = (enum attempt_outcome)lite_int(call);
@@ -107,25 +107,37 @@ static bool read_attempt(struct lite_call *call, struct arena *arena,
     return ok;
 }
 
-static int read_attempts(struct lite *self, struct store_op *op, int64_t seq)
+static int add_attempts(struct lite_call *call, struct lite_rows *rows)
 {
-    struct lite_call call = lite_call(&self->reader, LITE_ATTEMPTS);
-    struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct attempt_record)};
     int got;
 
-    lite_bind_int(&call, lite_attempt_key(seq, 0));
-    lite_bind_int(&call, lite_attempt_key(seq, LITE_ATTEMPT_MAX));
-    while ((got = lite_step(&call)) > 0) {
-        struct attempt_record *attempt = lite_rows_add(&rows);
-        if (!attempt || !read_attempt(&call, &op->arena, attempt)) {
+    while ((got = lite_step(call)) > 0) {
+        struct attempt_record *attempt = lite_rows_add(rows);
+        if (!attempt || !read_attempt(call, rows->arena, attempt)) {
             got = HUB_ERR_NOMEM;
             break;
         }
     }
-    lite_end(&call);
+    lite_end(call);
+    return got;
+}
+
+static int read_attempts(struct lite *self, struct store_op *op, int64_t seq)
+{
+    struct lite_call call = lite_call(&self->reader, LITE_ATTEMPTS);
+    struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct attempt_record)};
+
+    lite_bind_int(&call, lite_attempt_key(seq, 0));
+    lite_bind_int(&call, lite_attempt_key(seq, LITE_ATTEMPT_MAX));
+    int err = add_attempts(&call, &rows);
+    if (err == 0) {
+        call = lite_call(&self->reader, LITE_ATTEMPT_LAST);
+        lite_bind_int(&call, seq);
+        err = add_attempts(&call, &rows);
+    }
     op->job_get.ret_job.attempts = rows.items;
     op->job_get.ret_job.attempt_count = rows.len;
-    return got;
+    return err;
 }
 
 static int read_artifacts(struct lite *self, struct store_op *op, int64_t seq)

@@ -2,9 +2,6 @@
 
 #include <assert.h>
 
-/* An input above this has its own row, which a change of state does not write again. */
-#define INPUT_INLINE_MAX 2048
-
 static_assert(JOB_RUNNING == 3 && JOB_SUCCEEDED == 4, "statements.h and lite_terminal() say so");
 
 /* --- Finding and telling -----------------------------------------------------------------------*/
@@ -27,6 +24,8 @@ static int read_known(struct lite_call *call, struct arena *arena, struct lite_j
         ret_job->type = lite_copy(call, arena, &ok);
         ret_job->queue = lite_copy(call, arena, &ok);
         ret_job->has_files = lite_int(call) != 0;
+        ret_job->has_row = lite_int(call) != 0;
+        ret_job->has_attempt = lite_int(call) != 0;
     }
     lite_end(call);
     return ok ? found : HUB_ERR_NOMEM;
@@ -72,130 +71,213 @@ int lite_job_changed(struct lite *self, const struct lite_job *job, enum job_sta
     return err;
 }
 
-/* --- Insert ------------------------------------------------------------------------------------*/
+/* --- What becomes of a job ---------------------------------------------------------------------*/
 
-/* In the order of the table. */
-static void bind_new(struct lite_call *call, int64_t seq, const struct job_record *job)
+static void bind_state(struct lite_call *call, const struct lite_job *job, int64_t at)
 {
-    lite_bind_int(call, seq);
-    lite_bind_id(call, &job->id);
+    lite_bind_int(call, job->seq);
     lite_bind_int(call, job->state);
     lite_bind_int(call, job->attempt);
     lite_bind_int(call, job->charged);
     lite_bind_int(call, job->crashes);
-    lite_bind_int(call, job->created_at);
     lite_bind_int(call, job->run_at);
-    lite_bind_int(call, job->started_at);
-    lite_bind_int(call, job->finished_at);
     lite_bind_int(call, job->expires_at);
-    lite_bind_int(call, job->retention_ms);
-    lite_bind_int(call, job->retry_safety);
-    lite_bind_int(call, job->priority);
-    lite_bind_int(call, job->timeout_ms);
-    lite_bind_int(call, job->max_attempts);
-    lite_bind_text(call, job->type);
-    lite_bind_text(call, job->queue);
-    lite_bind_str(call, job->account);
-    lite_bind_str(call, job->callback_url);
-    lite_bind_str(call, job->traceparent);
-    lite_bind_str(call, job->created_by);
-    lite_bind_str(call, job->labels);
-    lite_bind_str(call, job->error_code);
-    lite_bind_str(call, job->error_message);
-    lite_bind_str(call, job->error_details);
-    lite_bind_int(call, job->error_retryable);
-    lite_bind_blob(call, job->after, job->after_count * sizeof *job->after);
-    lite_bind_blob(call, job->files, job->file_count * sizeof *job->files);
-    lite_bind_str(call, job->result);
-    lite_bind_str(call, job->input.len <= INPUT_INLINE_MAX ? job->input : str_of(NULL, 0));
+    lite_bind_int(call, lite_terminal(job->state) ? at : 0);
 }
 
-/* 1 if it was inserted, 0 if the id is known. */
-static int insert_row(struct lite *self, int64_t seq, const struct job_record *job)
+static void bind_attempt(struct lite_call *call, const struct attempt_record *attempt,
+                         bool has_attempt)
 {
-    struct lite_call call = lite_call(&self->writer, LITE_JOB_INSERT);
-
-    bind_new(&call, seq, job);
-    int err = lite_run(&call);
-    if (err < 0 || lite_changes(&self->writer) == 0) {
-        return err;
+    lite_bind_int(call, attempt->started_at);
+    lite_bind_int(call, attempt->finished_at);
+    if (has_attempt) {
+        lite_bind_int(call, attempt->outcome);
+    } else {
+        lite_bind_null(call);
     }
-    if (job->input.len > INPUT_INLINE_MAX) {
-        call = lite_call(&self->writer, LITE_INPUT_INSERT);
-        lite_bind_int(&call, seq);
-        lite_bind_text(&call, job->input);
+    lite_bind_str(call, attempt->code);
+    lite_bind_str(call, attempt->message);
+    lite_bind_str(call, attempt->cause);
+    lite_bind_int(call, attempt->cause_number);
+    lite_bind_int(call, attempt->pid);
+    lite_bind_str(call, attempt->connector_version);
+}
+
+static void bind_outcome(struct lite_call *call, const struct store_job_move *move)
+{
+    lite_bind_str(call, move->error_code);
+    lite_bind_str(call, move->error_message);
+    lite_bind_str(call, move->error_details);
+    lite_bind_int(call, move->error_retryable);
+    lite_bind_str(call, move->result);
+}
+
+/* Whether error and result are those of the move, rather than what they were. */
+static bool has_outcome(const struct store_job_move *move)
+{
+    return lite_terminal(move->to) || move->reset || move->error_code.len > 0;
+}
+
+static int put_row(struct lite *self, const struct lite_job *job, const struct store_job_move *move)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_NOW_PUT);
+
+    bind_state(&call, job, move->at);
+    bind_attempt(&call, &move->attempt, move->has_attempt);
+    bind_outcome(&call, move);
+    return lite_run(&call);
+}
+
+static int update_row(struct lite *self, const struct lite_job *job,
+                      const struct store_job_move *move)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_NOW_SET_STATE);
+
+    bind_state(&call, job, move->at);
+    int err = lite_run(&call);
+    if (err == 0 && move->has_attempt) {
+        call = lite_call(&self->writer, LITE_NOW_SET_ATTEMPT);
+        lite_bind_int(&call, job->seq);
+        bind_attempt(&call, &move->attempt, true);
         err = lite_run(&call);
     }
-    return err < 0 ? err : 1;
-}
-
-/* What becomes of the job because of those it waits for. */
-static void settle(struct store_op *op, const struct lite_parents *parents, struct job_record *job)
-{
-    if (job->after_count == 0) {
-        return;
-    }
-    if (parents->failed) {
-        job->state = JOB_FAILED;
-        job->finished_at = job->created_at;
-        job->error_code = LITE_FLOW_ERROR_CODE;
-        job->error_message = LITE_FLOW_ERROR_MESSAGE;
-        job->error_details = lite_flow_details(&op->arena, &parents->failed_id);
-    } else if (parents->waiting_count > 0) {
-        job->state = JOB_BLOCKED;
-    } else {
-        job->state = job->run_at > job->created_at ? JOB_SCHEDULED : JOB_QUEUED;
-    }
-}
-
-/* The rows that a new job needs beside its own. */
-static int insert_links(struct lite *self, int64_t seq, const struct job_record *job,
-                        const struct lite_parents *parents, const int64_t *files)
-{
-    int err = 0;
-
-    if (job->state == JOB_BLOCKED) {
-        err = lite_flow_wait(self, seq, parents);
-    }
-    if (err == 0 && job->file_count > 0 && !lite_terminal(job->state)) {
-        err = lite_files_hold(self, seq, files, job->file_count);
+    if (err == 0 && has_outcome(move)) {
+        call = lite_call(&self->writer, LITE_NOW_SET_OUTCOME);
+        lite_bind_int(&call, job->seq);
+        bind_outcome(&call, move);
+        err = lite_run(&call);
     }
     return err;
 }
 
-static int insert_settled(struct lite *self, struct store_op *op, int64_t seq,
-                          const struct job_record *job, const struct lite_parents *parents,
-                          const int64_t *files)
+/* Keeps the attempt that the row holds, since another one takes its place. */
+static int archive_attempt(struct lite *self, int64_t seq, uint32_t number)
 {
-    const struct lite_job told = {
+    struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_ARCHIVE);
+
+    lite_bind_int(&call, lite_attempt_key(seq, number));
+    lite_bind_int(&call, seq);
+    return lite_run(&call);
+}
+
+int lite_job_write(struct lite *self, const struct lite_job *job, uint32_t attempt,
+                   const struct store_job_move *move)
+{
+    int err = 0;
+
+    if (move->has_attempt && job->has_attempt && attempt != move->attempt.number) {
+        err = archive_attempt(self, job->seq, attempt);
+    }
+    if (err < 0) {
+        return err;
+    }
+    bool all_given = move->has_attempt && has_outcome(move);
+    return !job->has_row || all_given ? put_row(self, job, move) : update_row(self, job, move);
+}
+
+/* --- Insert ------------------------------------------------------------------------------------*/
+
+/* 1 if it was inserted, 0 if the id is known. */
+static int insert_row(struct lite *self, const struct job_record *job, int64_t seq,
+                      enum job_state state)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_INSERT);
+
+    lite_bind_int(&call, seq);
+    lite_bind_id(&call, &job->id);
+    lite_bind_int(&call, state);
+    lite_bind_int(&call, job->created_at);
+    lite_bind_int(&call, job->run_at);
+    lite_bind_int(&call, job->expires_at);
+    lite_bind_int(&call, job->retention_ms);
+    lite_bind_int(&call, job->retry_safety);
+    lite_bind_int(&call, job->priority);
+    lite_bind_int(&call, job->timeout_ms);
+    lite_bind_int(&call, job->max_attempts);
+    lite_bind_text(&call, job->type);
+    lite_bind_text(&call, job->queue);
+    lite_bind_str(&call, job->account);
+    lite_bind_str(&call, job->callback_url);
+    lite_bind_str(&call, job->traceparent);
+    lite_bind_str(&call, job->created_by);
+    lite_bind_str(&call, job->labels);
+    lite_bind_blob(&call, job->after, job->after_count * sizeof *job->after);
+    lite_bind_blob(&call, job->files, job->file_count * sizeof *job->files);
+    lite_bind_str(&call, job->input);
+    int err = lite_run(&call);
+    return err < 0 ? err : lite_changes(&self->writer);
+}
+
+/* What becomes of the job because of those it waits for. */
+static enum job_state settle(const struct job_record *job, const struct lite_parents *parents)
+{
+    if (job->after_count == 0) {
+        return job->state;
+    }
+    if (parents->failed) {
+        return JOB_FAILED;
+    }
+    if (parents->waiting_count > 0) {
+        return JOB_BLOCKED;
+    }
+    return job->run_at > job->created_at ? JOB_SCHEDULED : JOB_QUEUED;
+}
+
+/* The rows that a new job needs beside its own. */
+static int insert_links(struct lite *self, struct store_op *op, const struct lite_job *job,
+                        const struct lite_parents *parents, const int64_t *files)
+{
+    const struct job_record *given = &op->job_insert.job;
+    int err = 0;
+
+    if (job->state == JOB_FAILED) {
+        const struct store_job_move move =
+            lite_flow_failure(&op->arena, &parents->failed_id, given->created_at);
+        return lite_job_write(self, job, 0, &move);
+    }
+    if (job->state == JOB_BLOCKED) {
+        err = lite_flow_wait(self, job->seq, parents);
+    }
+    if (err == 0 && given->file_count > 0) {
+        err = lite_files_hold(self, job->seq, files, given->file_count);
+    }
+    return err;
+}
+
+static int insert_settled(struct lite *self, struct store_op *op, int64_t seq, enum job_state state,
+                          const struct lite_parents *parents, const int64_t *files)
+{
+    const struct job_record *given = &op->job_insert.job;
+    const struct lite_job job = {
         .seq = seq,
-        .id = job->id,
-        .state = job->state,
-        .retention_ms = job->retention_ms,
-        .type = job->type,
-        .queue = job->queue,
+        .id = given->id,
+        .state = state,
+        .run_at = given->run_at,
+        .expires_at = given->expires_at,
+        .retention_ms = given->retention_ms,
+        .type = given->type,
+        .queue = given->queue,
     };
-    int inserted = insert_row(self, seq, job);
+    int inserted = insert_row(self, given, seq, state);
 
     if (inserted < 0) {
         return inserted;
     }
     if (inserted == 0) {
         op->err = HUB_ERR_CONFLICT;
-        op->job_insert.ret_existing = job->id;
+        op->job_insert.ret_existing = given->id;
         return 0;
     }
-    int err = insert_links(self, seq, job, parents, files);
+    int err = insert_links(self, op, &job, parents, files);
     if (err < 0) {
         return err;
     }
-    op->job_insert.ret_state = job->state;
-    return lite_job_changed(self, &told, LITE_NO_STATE, job->created_at, &op->event_seq);
+    op->job_insert.ret_state = state;
+    return lite_job_changed(self, &job, LITE_NO_STATE, given->created_at, &op->event_seq);
 }
 
 static int insert_claimed(struct lite *self, struct store_op *op, int64_t seq)
 {
-    struct job_record job = op->job_insert.job;
     struct lite_parents parents;
     int64_t files[JOB_FILES_MAX];
 
@@ -206,8 +288,8 @@ static int insert_claimed(struct lite *self, struct store_op *op, int64_t seq)
     if (err < 0 || op->err < 0) {
         return err;
     }
-    settle(op, &parents, &job);
-    return insert_settled(self, op, seq, &job, &parents, files);
+    enum job_state state = settle(&op->job_insert.job, &parents);
+    return insert_settled(self, op, seq, state, &parents, files);
 }
 
 int lite_job_insert(struct lite *self, struct store_op *op)
@@ -234,50 +316,7 @@ int lite_job_insert(struct lite *self, struct store_op *op)
     return err;
 }
 
-/* --- Start -------------------------------------------------------------------------------------*/
-
-static int put_attempt(struct lite *self, int64_t seq, const struct attempt_record *attempt)
-{
-    struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_PUT);
-
-    lite_bind_int(&call, lite_attempt_key(seq, attempt->number));
-    lite_bind_int(&call, attempt->started_at);
-    lite_bind_int(&call, attempt->finished_at);
-    lite_bind_int(&call, attempt->outcome);
-    lite_bind_str(&call, attempt->code);
-    lite_bind_str(&call, attempt->message);
-    lite_bind_str(&call, attempt->cause);
-    lite_bind_int(&call, attempt->cause_number);
-    lite_bind_int(&call, attempt->pid);
-    lite_bind_str(&call, attempt->connector_version);
-    return lite_run(&call);
-}
-
-/* The first parameters of both statements that set a state. */
-static void bind_state(struct lite_call *call, const struct lite_job *job, int64_t started_at,
-                       int64_t finished_at)
-{
-    lite_bind_int(call, job->state);
-    lite_bind_int(call, job->attempt);
-    lite_bind_int(call, job->charged);
-    lite_bind_int(call, job->crashes);
-    lite_bind_int(call, job->run_at);
-    if (started_at != 0) {
-        lite_bind_int(call, started_at);
-    } else {
-        lite_bind_null(call);
-    }
-    lite_bind_int(call, finished_at);
-}
-
-static int set_state(struct lite *self, const struct lite_job *job, int64_t started_at)
-{
-    struct lite_call call = lite_call(&self->writer, LITE_JOB_SET_STATE);
-
-    bind_state(&call, job, started_at, 0);
-    lite_bind_int(&call, job->seq);
-    return lite_run(&call);
-}
+/* --- Start and move ----------------------------------------------------------------------------*/
 
 /* 1: found and as believed. 0: op->err says why not. */
 static int find_fenced(struct lite *self, struct store_op *op, const struct id *id,
@@ -316,32 +355,16 @@ int lite_job_start(struct lite *self, struct store_op *op)
         op->err = start->number > LITE_ATTEMPT_MAX ? HUB_ERR_LIMIT : HUB_ERR_CONFLICT;
         return 0;
     }
+    const struct store_job_move move = {
+        .to = JOB_RUNNING,
+        .at = start->at,
+        .has_attempt = true,
+        .attempt = {.number = start->number, .started_at = start->at},
+    };
     job.state = JOB_RUNNING;
     job.attempt = start->number;
-    const struct attempt_record attempt = {.number = start->number, .started_at = start->at};
-    int err = set_state(self, &job, start->at);
-    if (err == 0) {
-        err = put_attempt(self, job.seq, &attempt);
-    }
+    int err = lite_job_write(self, &job, start->fence, &move);
     return err < 0 ? err : lite_job_changed(self, &job, JOB_QUEUED, start->at, &op->event_seq);
-}
-
-/* --- Move --------------------------------------------------------------------------------------*/
-
-static int set_outcome(struct lite *self, const struct lite_job *job,
-                       const struct store_job_move *move, int64_t started_at)
-{
-    struct lite_call call = lite_call(&self->writer, LITE_JOB_SET_OUTCOME);
-
-    bind_state(&call, job, started_at, lite_terminal(job->state) ? move->at : 0);
-    lite_bind_int(&call, job->expires_at);
-    lite_bind_str(&call, move->error_code);
-    lite_bind_str(&call, move->error_message);
-    lite_bind_str(&call, move->error_details);
-    lite_bind_int(&call, move->error_retryable);
-    lite_bind_str(&call, move->result);
-    lite_bind_int(&call, job->seq);
-    return lite_run(&call);
 }
 
 /* What the job is after the move. */
@@ -358,20 +381,6 @@ static void apply_move(const struct store_job_move *move, struct lite_job *job)
     if (move->to == JOB_SCHEDULED) {
         job->run_at = move->run_at;
     }
-}
-
-static int write_move(struct lite *self, const struct store_job_move *move,
-                      const struct lite_job *job)
-{
-    int64_t started_at = move->has_attempt ? move->attempt.started_at : 0;
-    bool has_outcome = lite_terminal(move->to) || move->reset || move->error_code.len > 0;
-    int err =
-        has_outcome ? set_outcome(self, job, move, started_at) : set_state(self, job, started_at);
-
-    if (err == 0 && move->has_attempt) {
-        err = put_attempt(self, job->seq, &move->attempt);
-    }
-    return err;
 }
 
 /* What else follows from leaving one state for another. */
@@ -408,6 +417,7 @@ int lite_job_move(struct lite *self, struct store_op *op)
         return found;
     }
     enum job_state from = job.state;
+    uint32_t attempt = job.attempt;
     if (move->fence > LITE_ATTEMPT_MAX ||
         (move->has_attempt && move->attempt.number != move->fence)) {
         op->err = HUB_ERR_LIMIT;
@@ -418,7 +428,7 @@ int lite_job_move(struct lite *self, struct store_op *op)
         return err;
     }
     apply_move(move, &job);
-    err = write_move(self, move, &job);
+    err = lite_job_write(self, &job, attempt, move);
     if (err == 0) {
         err = lite_job_changed(self, &job, from, move->at, &op->event_seq);
     }
@@ -438,7 +448,7 @@ int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct
         err = lite_run(&call);
     }
     if (err == 0) {
-        err = lite_run_int(&self->writer, LITE_INPUT_DELETE, seq);
+        err = lite_run_int(&self->writer, LITE_NOW_DELETE, seq);
     }
     if (err == 0) {
         err = lite_run_int(&self->writer, LITE_JOB_DELETE, seq);

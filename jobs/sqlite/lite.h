@@ -83,6 +83,8 @@ struct lite_job {
     struct str type;
     struct str queue;
     bool has_files;
+    bool has_row;     /* in job_now */
+    bool has_attempt; /* in that row: number `attempt` */
 };
 
 static inline bool lite_terminal(enum job_state state)
@@ -98,6 +100,10 @@ int lite_job_find(struct lite *self, const struct id *id, struct arena *arena,
                   struct lite_job *ret_job);
 int lite_job_find_seq(struct lite *self, int64_t seq, struct arena *arena,
                       struct lite_job *ret_job);
+/* Writes what becomes of a job: `job` is as it shall be, `attempt` the number of its attempt
+ * before; the times, the attempt, the error and the result are those of `move`. */
+HUB_MUST_CHECK int lite_job_write(struct lite *self, const struct lite_job *job, uint32_t attempt,
+                                  const struct store_job_move *move);
 /* Counts the change and appends its event. `job` holds what is true after it. */
 HUB_MUST_CHECK int lite_job_changed(struct lite *self, const struct lite_job *job,
                                     enum job_state from, int64_t at, uint64_t *ret_event_seq);
@@ -127,10 +133,8 @@ HUB_MUST_CHECK int lite_flow_forget(struct lite *self, int64_t seq);
 /* A parent reached a terminal state: fills op->job_move.ret_released. */
 HUB_MUST_CHECK int lite_flow_release(struct lite *self, struct store_op *op,
                                      const struct lite_job *parent);
-/* {"job":"…"}: which parent it was. Empty on lack of memory. */
-struct str lite_flow_details(struct arena *arena, const struct id *parent);
-#define LITE_FLOW_ERROR_CODE    STR("dependency_failed")
-#define LITE_FLOW_ERROR_MESSAGE STR("A job that this one waits for did not succeed")
+/* The move of a job that fails because of a parent. Its texts are in the arena. */
+struct store_job_move lite_flow_failure(struct arena *arena, const struct id *parent, int64_t at);
 
 /* artifact.c */
 int lite_artifact_insert(struct lite *self, struct store_op *op);

@@ -14,22 +14,29 @@
 
 #define LITE_PAGE_SIZE 4096
 
+/* A job is its row and, unless it is as it came, one more. */
+#define LITE_JOB "job LEFT JOIN job_now n ON n.seq = job.seq"
+
 /* What the writer must know of a job before it changes it. Read by read_known(). */
 #define LITE_KNOWN                                                                                 \
-    "seq, id, state, attempt, charged, crashes, run_at, expires_at, retention_ms, type, queue, "   \
-    "files IS NOT NULL"
+    "job.seq, job.id, coalesce(n.state, job.state), n.attempt, n.charged, n.crashes, "             \
+    "coalesce(n.run_at, job.run_at), coalesce(n.expires_at, job.expires_at), retention_ms, type, " \
+    "queue, files IS NOT NULL, n.seq IS NOT NULL, n.outcome IS NOT NULL"
 
-/* What scheduling needs, in the order of the table. Read by read_schedule(). */
+/* What scheduling needs. Read by read_schedule(). */
 #define LITE_SCHEDULE                                                                              \
-    "seq, id, state, attempt, charged, crashes, created_at, run_at, started_at, finished_at, "     \
-    "expires_at, retention_ms, retry_safety, priority, timeout_ms, max_attempts, type, queue, "    \
-    "account, callback_url, traceparent, created_by"
+    "job.seq, job.id, coalesce(n.state, job.state) AS state_now, n.attempt, n.charged, "           \
+    "n.crashes, created_at, coalesce(n.run_at, job.run_at), n.started_at, n.finished_at, "         \
+    "coalesce(n.expires_at, job.expires_at), retention_ms, retry_safety, priority, timeout_ms, "   \
+    "max_attempts, type, queue, account, callback_url, traceparent, created_by"
 
 /* Behind it, what lists show on top. Read by read_shown(). */
 #define LITE_SHOWN                                                                                 \
     LITE_SCHEDULE ", labels, error_code, error_message, error_details, error_retryable"
 
-#define LITE_INPUT "coalesce(input, (SELECT i.input FROM job_input i WHERE i.seq = job.seq))"
+/* An attempt, in the order in which both its tables have it. Read by read_attempt(). */
+#define LITE_ATTEMPT                                                                               \
+    "started_at, ended_at, outcome, code, message, cause, cause_number, pid, connector_version"
 
 #define LITE_ARTIFACT                                                                              \
     "SELECT artifact.id, artifact.name, artifact.media_type, artifact.size, artifact.sha256, "     \
@@ -49,23 +56,26 @@
       " coalesce((SELECT max(seq) FROM idempotency), 0))")                                         \
     X(EVENT_LAST, LITE_WRITER, "SELECT coalesce(max(seq), 0) FROM event")                          \
     /* jobs, written */                                                                            \
-    X(JOB_FIND, LITE_WRITER, "SELECT " LITE_KNOWN " FROM job WHERE id = ?")                        \
-    X(JOB_FIND_SEQ, LITE_WRITER, "SELECT " LITE_KNOWN " FROM job WHERE seq = ?")                   \
+    X(JOB_FIND, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.id = ?")           \
+    X(JOB_FIND_SEQ, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.seq = ?")      \
     X(JOB_INSERT, LITE_WRITER,                                                                     \
-      "INSERT INTO job VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"     \
-      " ON CONFLICT DO NOTHING")                                                                   \
-    X(INPUT_INSERT, LITE_WRITER, "INSERT INTO job_input (seq, input) VALUES (?, ?)")               \
-    X(INPUT_DELETE, LITE_WRITER, "DELETE FROM job_input WHERE seq = ?")                            \
-    X(JOB_SET_STATE, LITE_WRITER,                                                                  \
-      "UPDATE job SET state = ?, attempt = ?, charged = ?, crashes = ?, run_at = ?,"               \
-      " started_at = coalesce(?, started_at), finished_at = ? WHERE seq = ?")                      \
-    X(JOB_SET_OUTCOME, LITE_WRITER,                                                                \
-      "UPDATE job SET state = ?, attempt = ?, charged = ?, crashes = ?, run_at = ?,"               \
-      " started_at = coalesce(?, started_at), finished_at = ?, expires_at = ?, error_code = ?,"    \
-      " error_message = ?, error_details = ?, error_retryable = ?, result = ? WHERE seq = ?")      \
-    X(JOB_DELETE, LITE_WRITER, "DELETE FROM job WHERE seq = ?")                                    \
-    X(ATTEMPT_PUT, LITE_WRITER, "REPLACE INTO attempt VALUES (?,?,?,?,?,?,?,?,?,?)")               \
+      "INSERT INTO job VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING") \
+    X(NOW_PUT, LITE_WRITER,                                                                        \
+      "REPLACE INTO job_now VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                 \
+    X(NOW_SET_STATE, LITE_WRITER,                                                                  \
+      "UPDATE job_now SET state = ?2, attempt = ?3, charged = ?4, crashes = ?5, run_at = ?6,"      \
+      " expires_at = ?7, finished_at = ?8 WHERE seq = ?1")                                         \
+    X(NOW_SET_ATTEMPT, LITE_WRITER,                                                                \
+      "UPDATE job_now SET started_at = ?2, ended_at = ?3, outcome = ?4, code = ?5, message = ?6,"  \
+      " cause = ?7, cause_number = ?8, pid = ?9, connector_version = ?10 WHERE seq = ?1")          \
+    X(NOW_SET_OUTCOME, LITE_WRITER,                                                                \
+      "UPDATE job_now SET error_code = ?2, error_message = ?3, error_details = ?4,"                \
+      " error_retryable = ?5, result = ?6 WHERE seq = ?1")                                         \
+    X(ATTEMPT_ARCHIVE, LITE_WRITER,                                                                \
+      "INSERT INTO attempt SELECT ?1, " LITE_ATTEMPT " FROM job_now WHERE seq = ?2")               \
     X(ATTEMPT_DELETE, LITE_WRITER, "DELETE FROM attempt WHERE key BETWEEN ? AND ?")                \
+    X(NOW_DELETE, LITE_WRITER, "DELETE FROM job_now WHERE seq = ?")                                \
+    X(JOB_DELETE, LITE_WRITER, "DELETE FROM job WHERE seq = ?")                                    \
     X(EVENT_INSERT, LITE_WRITER, "INSERT INTO event VALUES (?,?,?,?,?,?,?)")                       \
     X(ZONE_CHANGE, LITE_WRITER,                                                                    \
       "INSERT INTO job_zone VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"                 \
@@ -125,18 +135,20 @@
     X(ZONE_DUE, LITE_WRITER,                                                                       \
       "SELECT zone FROM job_zone WHERE purge_at <= ? ORDER BY purge_at LIMIT 1")                   \
     X(ZONE_FINISHED, LITE_WRITER,                                                                  \
-      "SELECT seq, state, queue, finished_at + retention_ms FROM job"                              \
-      " WHERE seq BETWEEN ? AND ? AND state > 3")                                                  \
+      "SELECT job.seq, n.state, queue, n.finished_at + retention_ms FROM job"                      \
+      " JOIN job_now n ON n.seq = job.seq WHERE job.seq BETWEEN ? AND ? AND n.state > 3")          \
     X(ZONE_SET_PURGE, LITE_WRITER, "UPDATE job_zone SET purge_at = ? WHERE zone = ?")              \
     X(EVENT_OLDEST, LITE_WRITER, "SELECT seq, at FROM event ORDER BY seq LIMIT ?")                 \
     X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE seq <= ?")                            \
     /* reading */                                                                                  \
     X(JOB_GET, LITE_READER,                                                                        \
-      "SELECT " LITE_SHOWN ", after, files, result, " LITE_INPUT " FROM job WHERE id = ?")         \
-    X(JOB_INPUT, LITE_READER, "SELECT " LITE_INPUT ", account, traceparent FROM job WHERE id = ?") \
+      "SELECT " LITE_SHOWN ", after, files, result, input FROM " LITE_JOB " WHERE job.id = ?")     \
+    X(JOB_INPUT, LITE_READER, "SELECT input, account, traceparent FROM job WHERE id = ?")          \
     X(ATTEMPTS, LITE_READER,                                                                       \
-      "SELECT key, started_at, finished_at, outcome, code, message, cause, cause_number, pid,"     \
-      " connector_version FROM attempt WHERE key BETWEEN ? AND ? ORDER BY key")                    \
+      "SELECT key & 1048575, " LITE_ATTEMPT                                                        \
+      " FROM attempt WHERE key BETWEEN ? AND ? ORDER BY key")                                      \
+    X(ATTEMPT_LAST, LITE_READER,                                                                   \
+      "SELECT attempt, " LITE_ATTEMPT " FROM job_now WHERE seq = ? AND outcome IS NOT NULL")       \
     X(ARTIFACTS_OF_JOB, LITE_READER, LITE_ARTIFACT "WHERE artifact.job = ? ORDER BY artifact.seq") \
     X(ARTIFACT_GET, LITE_READER, LITE_ARTIFACT "WHERE artifact.id = ?")                            \
     X(ARTIFACT_GET_BY_NAME, LITE_READER,                                                           \
@@ -151,13 +163,14 @@
     X(ZONE_UP, LITE_READER,                                                                        \
       "SELECT zone FROM job_zone WHERE zone >= ? AND unfinished > 0 ORDER BY zone LIMIT 1")        \
     X(JOBS_DOWN, LITE_READER,                                                                      \
-      "SELECT " LITE_SHOWN " FROM job WHERE seq BETWEEN ?1 AND ?2 AND (?3 >> state & 1)"           \
-      " AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR queue = ?5)"                              \
+      "SELECT " LITE_SHOWN " FROM " LITE_JOB " WHERE job.seq BETWEEN ?1 AND ?2"                    \
+      " AND (?3 >> state_now & 1) AND (?4 IS NULL OR type = ?4) AND (?5 IS NULL OR queue = ?5)"    \
       " AND created_at >= ?6 AND created_at < ?7 AND (?8 IS NULL OR EXISTS"                        \
       " (SELECT 1 FROM json_each(labels) l WHERE l.key = ?8 AND l.value = ?9))"                    \
-      " ORDER BY seq DESC")                                                                        \
+      " ORDER BY job.seq DESC")                                                                    \
     X(JOBS_UP, LITE_READER,                                                                        \
-      "SELECT " LITE_SCHEDULE " FROM job WHERE seq BETWEEN ? AND ? AND state <= 3 ORDER BY seq")   \
+      "SELECT " LITE_SCHEDULE " FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"                   \
+      " AND state_now <= 3 ORDER BY job.seq")                                                      \
     X(COUNTS, LITE_READER, "SELECT queue, state, count FROM job_count WHERE count > 0")            \
     X(EVENTS, LITE_READER,                                                                         \
       "SELECT seq, job, state, attempt, at, type, queue FROM event WHERE seq > ? ORDER BY seq"     \

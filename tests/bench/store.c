@@ -220,6 +220,7 @@ static void run_callers(struct bench *bench, const char *dir, unsigned callers, 
     uint64_t cpu = thread_cpu_ns("hub-store");
     uint64_t folding = thread_cpu_ns("hub-checkpoint");
     uint64_t syncs = fault_vfs_log_syncs();
+    uint64_t writes = fault_vfs_calls(FAULT_WRITE);
     int64_t start = clock_mono_ns();
 
     bench->cycles = bench->latency_count = 0;
@@ -239,13 +240,14 @@ static void run_callers(struct bench *bench, const char *dir, unsigned callers, 
     uint64_t commits = after.commits - before.commits;
     printf(
         "callers=%-4u cycles/s=%-7.0f cycles/cpu_s=%-7.0f us_cpu/cycle=%-5.2f ops/commit=%-6.1f "
-        "p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f max_ms=%.1f log_fsyncs/s=%.0f checkpoint_cpu=%.0f%% "
+        "p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f max_ms=%.1f log_fsyncs/s=%.0f writes/cycle=%.2f checkpoint_cpu=%.0f%% "
         "log_MiB=%.0f db_MiB=%.0f\n",
         callers, (double)bench->cycles / wall, (double)bench->cycles / busy,
         busy * 1e6 / (double)bench->cycles,
         (double)(after.operations - before.operations) / (double)(commits ? commits : 1),
         percentile_ms(bench, 0.5), percentile_ms(bench, 0.99), percentile_ms(bench, 0.999),
-        percentile_ms(bench, 1), (double)(fault_vfs_log_syncs() - syncs) / wall, 100 * fold / wall,
+        percentile_ms(bench, 1), (double)(fault_vfs_log_syncs() - syncs) / wall,
+           (double)(fault_vfs_calls(FAULT_WRITE) - writes) / (double)bench->cycles, 100 * fold / wall,
         file_mib(dir, "jobs.db-wal"), file_mib(dir, "jobs.db"));
     fflush(stdout);
     free(all);

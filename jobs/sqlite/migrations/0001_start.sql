@@ -1,20 +1,16 @@
 -- The first schema. Times are milliseconds since 1970, ids the 16 bytes of a UUID, digests bytes.
 -- A job has a number, `seq`, that rises by one; all else refers to it. What costs a write for each
--- job is kept few: `job` has one index, and what other indexes would tell stands in `job_zone` and
--- `job_count`, which are brought up to date once a transaction.
+-- job is kept few, and in the order of time: a job's row is written once and never changed, the only
+-- index is that of the ids, and what other indexes would tell stands in `job_zone` and `job_count`,
+-- which are brought up to date once a transaction.
 
--- What changes stands in front, what is long at the end.
+-- What came in.
 CREATE TABLE job (
     seq             INTEGER PRIMARY KEY,
     id              BLOB NOT NULL,
-    state           INTEGER NOT NULL,  -- enum job_state
-    attempt         INTEGER NOT NULL,
-    charged         INTEGER NOT NULL,
-    crashes         INTEGER NOT NULL,
+    state           INTEGER NOT NULL,  -- enum job_state at the insert
     created_at      INTEGER NOT NULL,
     run_at          INTEGER NOT NULL,
-    started_at      INTEGER NOT NULL,
-    finished_at     INTEGER NOT NULL,
     expires_at      INTEGER NOT NULL,
     retention_ms    INTEGER NOT NULL,
     retry_safety    INTEGER NOT NULL,
@@ -28,21 +24,50 @@ CREATE TABLE job (
     traceparent     TEXT,
     created_by      TEXT,
     labels          TEXT,
-    error_code      TEXT,
-    error_message   TEXT,
-    error_details   TEXT,
-    error_retryable INTEGER,
     after           BLOB,              -- ids, one behind the other
     files           BLOB,              -- likewise
-    result          TEXT,
-    input           TEXT               -- null: in job_input
+    input           TEXT
 );
 CREATE UNIQUE INDEX job_id ON job (id);
 
--- Inputs that are long, so that a change of state does not write them again.
-CREATE TABLE job_input (
-    seq   INTEGER PRIMARY KEY,
-    input TEXT NOT NULL
+-- What became of it, with its last attempt. No row: it is as it came.
+CREATE TABLE job_now (
+    seq               INTEGER PRIMARY KEY,
+    state             INTEGER NOT NULL,
+    attempt           INTEGER NOT NULL,  -- number of the last one
+    charged           INTEGER NOT NULL,
+    crashes           INTEGER NOT NULL,
+    run_at            INTEGER NOT NULL,
+    expires_at        INTEGER NOT NULL,
+    finished_at       INTEGER NOT NULL,
+    started_at        INTEGER NOT NULL,  -- from here on the attempt
+    ended_at          INTEGER NOT NULL,
+    outcome           INTEGER,           -- enum attempt_outcome; null: there was none
+    code              TEXT,
+    message           TEXT,
+    cause             TEXT,
+    cause_number      INTEGER NOT NULL,
+    pid               INTEGER NOT NULL,
+    connector_version TEXT,
+    error_code        TEXT,              -- from here on the job again
+    error_message     TEXT,
+    error_details     TEXT,
+    error_retryable   INTEGER NOT NULL,
+    result            TEXT
+);
+
+-- Earlier attempts, moved here when the next one begins.
+CREATE TABLE attempt (
+    key               INTEGER PRIMARY KEY,  -- seq << 20 | number
+    started_at        INTEGER NOT NULL,
+    ended_at          INTEGER NOT NULL,
+    outcome           INTEGER NOT NULL,
+    code              TEXT,
+    message           TEXT,
+    cause             TEXT,
+    cause_number      INTEGER NOT NULL,
+    pid               INTEGER NOT NULL,
+    connector_version TEXT
 );
 
 -- 256 jobs with neighbouring numbers (seq >> 8): lets lists, loading and purging skip them.
@@ -77,19 +102,6 @@ CREATE TABLE job_file (
     PRIMARY KEY (job, artifact)
 ) WITHOUT ROWID;
 CREATE INDEX job_file_artifact ON job_file (artifact);
-
-CREATE TABLE attempt (
-    key               INTEGER PRIMARY KEY,  -- seq << 20 | number
-    started_at        INTEGER NOT NULL,
-    finished_at       INTEGER NOT NULL,
-    outcome           INTEGER NOT NULL,     -- enum attempt_outcome
-    code              TEXT,
-    message           TEXT,
-    cause             TEXT,
-    cause_number      INTEGER NOT NULL,
-    pid               INTEGER NOT NULL,
-    connector_version TEXT
-);
 
 -- The outbox.
 CREATE TABLE event (
