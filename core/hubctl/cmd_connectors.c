@@ -1,0 +1,323 @@
+/* hubctl connectors: which there are, what they can do, what an operation wants. */
+#include "base/json.h"
+#include "hubctl/app.h"
+#include "hubctl/commands.h"
+#include "hubctl/human.h"
+#include "hubctl/must.h"
+#include "hubctl/nearest.h"
+#include "hubctl/schema_view.h"
+#include "hubctl/table.h"
+#include "hubctl/text.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static struct str text_of(struct json_object *object, const char *name)
+{
+    struct str text = STR("");
+
+    json_get_str(object, name, &text);
+    return text;
+}
+
+static int64_t count_of(struct json_object *object, const char *name)
+{
+    int64_t count = 0;
+
+    json_get_i64(object, name, &count);
+    return count;
+}
+
+static enum style health_style(struct str health)
+{
+    if (str_eq(health, STR("ready"))) {
+        return STYLE_GREEN;
+    }
+    return str_eq(health, STR("backing_off")) ? STYLE_YELLOW : STYLE_RED;
+}
+
+/* --- all connectors --------------------------------------------------------------------------- */
+
+static void append_operation_names(struct buf *buf, struct json_object *connector)
+{
+    struct json_object *operations;
+
+    if (!json_get_array(connector, "operations", &operations)) {
+        return;
+    }
+    for (size_t i = 0; i < json_object_array_length(operations); i++) {
+        buf_append_str(buf, i > 0 ? STR(", ") : STR(""));
+        text_append_safe(buf, text_of(json_object_array_get_idx(operations, i), "name"));
+    }
+}
+
+static void add_row(struct table *table, struct json_object *connector)
+{
+    struct str reason = text_of(connector, "reason");
+    struct buf *cell;
+
+    table_cell(table, STYLE_BOLD, text_of(connector, "name"));
+    table_cell(table, STYLE_PLAIN, text_of(connector, "version"));
+    table_cell(table, health_style(text_of(connector, "health")), text_of(connector, "health"));
+    append_operation_names(table_cell_begin(table, STYLE_CYAN), connector);
+    cell = table_cell_begin(table, STYLE_PLAIN);
+    buf_append_i64(cell, count_of(connector, "in_flight"));
+    table_cell(table, STYLE_DIM, text_of(connector, "mode"));
+    table_cell(table, reason.len > 0 ? STYLE_RED : STYLE_DIM,
+               reason.len > 0 ? reason : text_of(connector, "summary"));
+}
+
+static int list(struct app *app, const char *method, const char *path)
+{
+    static const struct column columns[] = {
+        {"NAME", .keep = true},
+        {"VERSION", .rank = 3},
+        {"HEALTH", .keep = true},
+        {"OPERATIONS", .keep = true, .shrink = true},
+        {"BUSY", .align = ALIGN_RIGHT, .rank = 2},
+        {"MODE", .rank = 4},
+        {"WHAT", .rank = 1, .shrink = true},
+    };
+    const struct output *output = &app->output;
+    struct json_object *answer;
+    struct json_object *connectors;
+    struct table table;
+    struct buf text;
+    int code = app_send(app, method, path, NULL, &answer);
+
+    if (code != EXITS_OK) {
+        return code;
+    }
+    table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    if (json_get_array(answer, "connectors", &connectors)) {
+        for (size_t i = 0; i < json_object_array_length(connectors); i++) {
+            if (output->json) {
+                output_json(json_object_array_get_idx(connectors, i));
+            } else {
+                add_row(&table, json_object_array_get_idx(connectors, i));
+            }
+        }
+    }
+    if (!output->json && table_rows(&table) == 0) {
+        output_note(output, "there are no connectors");
+    }
+    buf_init(&text, BUF_NO_LIMIT);
+    table_append(&table, &text, 0, output->out_width, output->out_colour);
+    output_write(&text);
+    buf_release(&text);
+    table_release(&table);
+    json_object_put(answer);
+    return EXITS_OK;
+}
+
+/* --- one connector ---------------------------------------------------------------------------- */
+
+static void line(const struct output *output, struct buf *buf, const char *label, struct str text)
+{
+    if (text.len > 0) {
+        buf_append_str(buf, STR("  "));
+        style_append(buf, output->out_colour, STYLE_DIM, str_from_c(label));
+        text_append_blanks(buf, 10 - strlen(label));
+        text_append_safe(buf, text);
+        buf_append_char(buf, '\n');
+    }
+}
+
+static void append_head(const struct output *output, struct buf *buf, struct json_object *connector)
+{
+    struct str health = text_of(connector, "health");
+
+    style_append(buf, output->out_colour, STYLE_BOLD, text_of(connector, "name"));
+    buf_append_char(buf, ' ');
+    text_append_safe(buf, text_of(connector, "version"));
+    buf_append_str(buf, STR("  "));
+    style_append(buf, output->out_colour, health_style(health), health);
+    buf_append_char(buf, '\n');
+    line(output, buf, "what", text_of(connector, "summary"));
+    line(output, buf, "reason", text_of(connector, "reason"));
+    line(output, buf, "mode", text_of(connector, "mode"));
+    line(output, buf, "licence", text_of(connector, "licence"));
+    line(output, buf, "file", text_of(connector, "file"));
+    buf_append_format(
+        buf,
+        "  %" PRId64 " attempts now in %" PRId64 " runners; %" PRId64 " attempts begun, %" PRId64
+        " died; %" PRId64 " runners started, %" PRId64 " crashed\n",
+        count_of(connector, "in_flight"), count_of(connector, "runners"),
+        count_of(connector, "attempts_started"), count_of(connector, "attempts_died"),
+        count_of(connector, "runners_started"), count_of(connector, "runners_crashed"));
+}
+
+static void append_operations(const struct output *output, struct buf *buf,
+                              struct json_object *operations)
+{
+    static const struct column columns[] = {
+        {"TYPE", .keep = true},
+        {"TRYING AGAIN", .rank = 2},
+        {"TIMEOUT", .rank = 3, .align = ALIGN_RIGHT},
+        {"TRIES", .rank = 4, .align = ALIGN_RIGHT},
+        {"WHAT", .keep = true, .shrink = true},
+    };
+    struct table table;
+
+    table_init(&table, columns, sizeof columns / sizeof columns[0]);
+    for (size_t i = 0; i < json_object_array_length(operations); i++) {
+        struct json_object *operation = json_object_array_get_idx(operations, i);
+
+        table_cell(&table, STYLE_CYAN, text_of(operation, "type"));
+        table_cell(&table, STYLE_PLAIN, text_of(operation, "retry_safety"));
+        human_append_duration(table_cell_begin(&table, STYLE_PLAIN),
+                              count_of(operation, "timeout_ms"));
+        buf_append_i64(table_cell_begin(&table, STYLE_PLAIN), count_of(operation, "max_attempts"));
+        table_cell(&table, STYLE_DIM, text_of(operation, "summary"));
+    }
+    buf_append_char(buf, '\n');
+    table_append(&table, buf, 2, output->out_width, output->out_colour);
+    table_release(&table);
+}
+
+/* --- one operation ---------------------------------------------------------------------------- */
+
+static void title(const struct output *output, struct buf *buf, const char *text)
+{
+    buf_append_char(buf, '\n');
+    style_append(buf, output->out_colour, STYLE_BOLD, str_from_c(text));
+    buf_append_char(buf, '\n');
+}
+
+static void append_operation(const struct output *output, struct buf *buf,
+                             struct json_object *operation)
+{
+    struct json_object *example = json_object_object_get(operation, "example");
+    struct json_object *result = json_object_object_get(operation, "result_schema");
+    struct str summary = text_of(operation, "summary");
+
+    style_append(buf, output->out_colour, STYLE_BOLD, text_of(operation, "type"));
+    buf_append_str(buf, summary.len > 0 ? STR(": ") : STR(""));
+    text_append_safe(buf, summary);
+    buf_append_char(buf, '\n');
+    title(output, buf, "Input");
+    schema_append_fields(output, buf, json_object_object_get(operation, "input_schema"), 2);
+    if (json_object_is_type(result, json_type_object)) {
+        title(output, buf, "Result");
+        schema_append_fields(output, buf, result, 2);
+    }
+    if (example) {
+        title(output, buf, "Example");
+        buf_append_str(buf, STR("  "));
+        output_append_json(buf, output->out_colour, example, 2);
+        buf_append_char(buf, '\n');
+    }
+}
+
+/* The operation called `name` ("transform" or "image.transform"), or NULL with the user told. */
+static struct json_object *find_operation(struct app *app, struct json_object *operations,
+                                          const char *connector, const char *name)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, str_from_c(name));
+    for (size_t i = 0; i < json_object_array_length(operations); i++) {
+        struct json_object *operation = json_object_array_get_idx(operations, i);
+        struct json_object *own = json_object_object_get(operation, "name");
+
+        if (str_eq(text_of(operation, "name"), str_from_c(name)) ||
+            str_eq(text_of(operation, "type"), str_from_c(name))) {
+            return operation;
+        }
+        if (json_object_is_type(own, json_type_string)) {
+            nearest_offer(&nearest, json_object_get_string(own));
+        }
+    }
+    if (nearest_found(&nearest)) {
+        app_fail(app, EXITS_USAGE, "%s has no operation %s; did you mean %s?", connector, name,
+                 nearest_found(&nearest));
+    } else {
+        app_fail(app, EXITS_USAGE, "%s has no operation %s", connector, name);
+    }
+    return NULL;
+}
+
+static int show(struct app *app, const char *name, const char *operation_name)
+{
+    struct json_object *connector;
+    struct json_object *operations;
+    struct json_object *shown;
+    struct buf text;
+    int code = app_get(app, app_path(app, "/v1/connectors/", name, ""), &connector);
+
+    if (code != EXITS_OK) {
+        return code;
+    }
+    shown = connector;
+    buf_init(&text, BUF_NO_LIMIT);
+    if (!json_get_array(connector, "operations", &operations)) {
+        code = app_fail(app, EXITS_UNREACHABLE, "hubd's answer has no operations");
+    } else if (operation_name) {
+        shown = find_operation(app, operations, name, operation_name);
+        code = shown ? EXITS_OK : EXITS_USAGE;
+    }
+    if (code == EXITS_OK && app->output.json) {
+        output_json(shown);
+    } else if (code == EXITS_OK && operation_name) {
+        append_operation(&app->output, &text, shown);
+    } else if (code == EXITS_OK) {
+        append_head(&app->output, &text, connector);
+        append_operations(&app->output, &text, operations);
+    }
+    output_write(&text);
+    buf_release(&text);
+    json_object_put(connector);
+    return code;
+}
+
+static int run(struct app *app, const struct options *options)
+{
+    const char *dot;
+
+    if (options->words_len == 0) {
+        return list(app, "GET", "/v1/connectors");
+    }
+    if (options->words_len == 2) {
+        return show(app, options->words[0], options->words[1]);
+    }
+    dot = strchr(options->words[0], '.'); /* a job type */
+    if (!dot) {
+        return show(app, options->words[0], NULL);
+    }
+    struct str name = str_of(options->words[0], (size_t)(dot - options->words[0]));
+    return show(app, must(arena_strdup(&app->arena, name)), dot + 1);
+}
+
+static int run_rescan(struct app *app, const struct options *options)
+{
+    (void)options;
+    return list(app, "POST", "/v1/connectors/rescan");
+}
+
+static const struct command connectors_rescan = {
+    .name = "rescan",
+    .summary = "look at the connector folders again: new, changed and removed files",
+    .usage = "",
+    .examples = "hubctl connectors rescan",
+    .run = run_rescan,
+};
+
+static const struct command *const subcommands[] = {&connectors_rescan, NULL};
+
+const struct command cmd_connectors = {
+    .name = "connectors",
+    .summary = "show connectors, their operations, and what an operation takes",
+    .usage = "[NAME [OPERATION] | TYPE]",
+    .about = "Without a name: all of them. With NAME: its operations. With NAME OPERATION, or the "
+             "job type NAME.OPERATION: the fields of the input, and an example.\n"
+             "\n"
+             "TRYING AGAIN tells whether an attempt may be repeated: safe, safe_with_key (the "
+             "provider knows the repeated request by its key), never.",
+    .examples = "hubctl connectors\n"
+                "hubctl connectors image\n"
+                "hubctl connectors image.transform",
+    .subcommands = subcommands,
+    .run = run,
+    .words_max = 2,
+    .words = WORD_CONNECTOR,
+};
