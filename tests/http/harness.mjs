@@ -13,9 +13,11 @@ function program(lenient) {
   return process.env[name];
 }
 
-/** Starts a server; `stop()` drains it and gives its exit status. */
+/** Starts a server; `stop()` ends all clients, drains it and gives its exit status. */
 export async function startServer({ lenient = false, args = [] } = {}) {
-  const child = spawn(program(lenient), args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Memory is measured in some tests; a sanitizer must not keep what was freed.
+  const env = { ...process.env, ASAN_OPTIONS: 'quarantine_size_mb=1' };
+  const child = spawn(program(lenient), args, { stdio: ['ignore', 'pipe', 'inherit'], env });
   const exited = once(child, 'exit');
   const lines = readline.createInterface({ input: child.stdout });
   const [line] = await Promise.race([
@@ -30,6 +32,7 @@ export async function startServer({ lenient = false, args = [] } = {}) {
     stats: async () => JSON.parse((await request(port, 'GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')).responses[0].body),
     kill: (signal) => child.kill(signal),
     stop: async () => {
+      for (const client of Client.open) client.close();
       child.kill('SIGTERM');
       const [code, signal] = await exited;
       return code ?? signal;
@@ -92,6 +95,8 @@ function dechunk(text) {
 
 /** A connection that remembers what it has received. */
 export class Client {
+  static open = new Set();
+
   static async connect(target) {
     const socket = net.connect(typeof target === 'string' ? { path: target } : { port: target, host: '127.0.0.1' });
     socket.setNoDelay(true);
@@ -106,6 +111,7 @@ export class Client {
     this.ended = false;
     this.reset = false;
     this.waiters = [];
+    Client.open.add(this);
     const wake = () => this.waiters.splice(0).forEach((waiter) => waiter());
     socket.on('data', (data) => { this.text += data.toString('latin1'); wake(); });
     socket.on('end', () => { this.ended = true; wake(); });
@@ -145,6 +151,7 @@ export class Client {
   }
 
   close() {
+    Client.open.delete(this);
     this.socket.destroy();
   }
 }
