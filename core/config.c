@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILE_MAX    (1u << 20)
-#define SCHEMA_URI  "https://hubd.dev/schemas/config"
-#define COLUMN      32
+#define FILE_MAX   (1u << 20)
+#define SCHEMA_URI "https://hubd.dev/schemas/config"
+#define COLUMN     32
 
 extern const char schema_config[];
 extern const size_t schema_config_len;
@@ -48,7 +48,8 @@ static struct json_object *value_from_text(struct json_object *property, const c
     int64_t number;
 
     json_get_str(property, "type", &type);
-    if (str_eq(type, STR("integer")) && str_to_i64(str_from_c(text), INT64_MIN, INT64_MAX, &number)) {
+    if (str_eq(type, STR("integer")) &&
+        str_to_i64(str_from_c(text), INT64_MIN, INT64_MAX, &number)) {
         return json_object_new_int64(number);
     }
     return json_object_new_string(text); /* the schema says if that is wrong */
@@ -95,8 +96,7 @@ static int read_file(struct loading *self)
 
 static void read_environment(struct loading *self)
 {
-    json_object_object_foreach(self->properties, name, property)
-    {
+    json_object_object_foreach(self->properties, name, property) {
         char variable[80] = "HUBD_";
         const char *text;
 
@@ -114,8 +114,7 @@ static void read_environment(struct loading *self)
 static const char *find_flag(struct loading *self, struct str flag,
                              struct json_object **ret_property)
 {
-    json_object_object_foreach(self->properties, name, property)
-    {
+    json_object_object_foreach(self->properties, name, property) {
         char known[80];
 
         flag_name(name, known, sizeof known);
@@ -186,8 +185,7 @@ static int read_flags(struct loading *self, int argc, char **argv)
 
 static void set_defaults(struct loading *self)
 {
-    json_object_object_foreach(self->properties, name, property)
-    {
+    json_object_object_foreach(self->properties, name, property) {
         struct json_object *value;
 
         if (!json_object_object_get_ex(self->values, name, NULL) &&
@@ -206,18 +204,17 @@ static void print_wrapped(const char *text)
 
     while (*text != '\0') {
         size_t word = strcspn(text, " ");
-        if (column + word > 98) {
+
+        if (column > COLUMN && column + 1 + word > 98) {
             printf("\n%*s", COLUMN, "");
             column = COLUMN;
-        }
-        printf("%.*s", (int)word, text);
-        text += word;
-        column += word;
-        if (*text == ' ') {
+        } else if (column > COLUMN) {
             putchar(' ');
             column++;
-            text++;
         }
+        printf("%.*s", (int)word, text);
+        column += word;
+        text += word + (text[word] == ' ');
     }
     putchar('\n');
 }
@@ -256,12 +253,12 @@ static void print_help(struct loading *self)
            "Every setting is a flag, a member of the file and an environment variable (HUBD_\n"
            "and its name in capitals). A flag wins over the environment, that over the file.\n\n",
            HUB_VERSION);
-    json_object_object_foreach(self->properties, name, property)
-    {
+    json_object_object_foreach(self->properties, name, property) {
         print_setting(name, property);
     }
-    printf("\nSignals: SIGTERM and SIGINT drain and end, SIGHUP looks for new connectors and reads\n"
-           "the log level again.\n");
+    printf(
+        "\nSignals: SIGTERM and SIGINT drain and end, SIGHUP looks for new connectors and reads\n"
+        "the log level again.\n");
 }
 
 /* --- Checking and filling in -------------------------------------------------------------------*/

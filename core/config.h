@@ -1,15 +1,15 @@
 /*
  * config.h — hubd's settings: file, environment and flags, checked against one schema.
  *
- * schemas/config.schema.json is the only list of settings. Each of its properties is a member of the
- * YAML (or JSON) file, an environment variable HUBD_NAME and a flag --name; the flag wins over the
- * environment, the environment over the file, the file over the schema's default. `--help` is made
- * from it too.
+ * schemas/config.schema.json is the only list of settings. Each of its properties is a member of
+ * the YAML (or JSON) file, an environment variable HUBD_NAME and a flag --name; the flag wins over
+ * the environment, the environment over the file, the file over the schema's default. `--help` is
+ * made from it too.
  *
  *     struct config config;
  *     switch (config_load(&config, argc, argv, &error)) {
- *     case CONFIG_RUN: …   case CONFIG_CHECKED: …   case CONFIG_SHOWN: …   case CONFIG_BAD: error.detail
- *     config_release(&config);
+ *     case CONFIG_RUN: …   case CONFIG_CHECKED: …   case CONFIG_SHOWN: …   case CONFIG_BAD:
+ * error.detail config_release(&config);
  *
  * Thread: before there are any.
  */
@@ -61,8 +61,8 @@ enum config_outcome config_load(struct config *ret_config, int argc, char **argv
 void config_release(struct config *self);
 
 /* A YAML document, of which JSON is nearly a subset, as JSON; aliases are expanded by libyaml's
- * document and end at its depth. `ret_lines` (may be NULL) gets what yaml_line() asks: an object from
- * JSON Pointer to line number. HUB_ERR_BAD_REQUEST with the line in the detail. In yaml.c. */
+ * document and end at its depth. `ret_lines` (may be NULL) gets what yaml_line() asks: an object
+ * from JSON Pointer to line number. HUB_ERR_BAD_REQUEST with the line in the detail. In yaml.c. */
 HUB_MUST_CHECK int yaml_read(struct str text, struct json_object **ret_value,
                              struct json_object **ret_lines, struct hub_error *error);
 /* The line of the value at a JSON Pointer, or of what holds it; 0 if unknown. */

@@ -190,7 +190,8 @@ static int open_data(struct input_file *file, struct hub_error *error)
     file->fd = memfd_create("hubd-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file->fd < 0 || file_write_all(file->fd, bytes.ptr, bytes.len) < 0 ||
         lseek(file->fd, 0, SEEK_SET) < 0 ||
-        fcntl(file->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
+        fcntl(file->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
+            0) {
         err = hub_fail(error, HUB_ERR_IO, "an input file could not be made");
     }
 out:
@@ -271,9 +272,9 @@ static void ask_store(struct input_file *file)
 
 static bool copy_attempt(struct preparation *self, const struct jobs_attempt *attempt)
 {
-    struct str *texts[] = {&self->attempt.type,  &self->attempt.connector,
+    struct str *texts[] = {&self->attempt.type,      &self->attempt.connector,
                            &self->attempt.operation, &self->attempt.input,
-                           &self->attempt.account, &self->attempt.traceparent};
+                           &self->attempt.account,   &self->attempt.traceparent};
 
     self->attempt = *attempt;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -332,8 +333,7 @@ static int prepare(struct dispatch *dispatch, const struct jobs_attempt *attempt
     arena_init(&self->arena, PREPARATION_ARENA_MAX);
     err = copy_attempt(self, attempt) ? find_files(self, type) : HUB_ERR_NOMEM;
     if (err == 0) {
-        struct str token =
-            str_of((const char *)&self->attempt.token, sizeof self->attempt.token);
+        struct str token = str_of((const char *)&self->attempt.token, sizeof self->attempt.token);
         err = map_put(&dispatch->preparations, token, self);
     }
     if (err < 0) {
@@ -438,8 +438,10 @@ static const struct {
 };
 
 static const enum attempt_outcome OUTCOMES[] = {
-    [SUPERVISOR_OK] = ATTEMPT_SUCCEEDED,      [SUPERVISOR_FAIL] = ATTEMPT_FAILED,
-    [SUPERVISOR_RETRY] = ATTEMPT_RETRY,       [SUPERVISOR_UNKNOWN] = ATTEMPT_UNKNOWN,
+    [SUPERVISOR_OK] = ATTEMPT_SUCCEEDED,
+    [SUPERVISOR_FAIL] = ATTEMPT_FAILED,
+    [SUPERVISOR_RETRY] = ATTEMPT_RETRY,
+    [SUPERVISOR_UNKNOWN] = ATTEMPT_UNKNOWN,
 };
 
 static void translate(const struct supervisor_outcome *from, struct jobs_outcome *ret_to)

@@ -21,8 +21,8 @@
 
 struct dispatch;
 
-/* All borrowed. `jobs` and `supervisor` are set by dispatch_connect(), since they need the dispatcher
- * for their own making. */
+/* All borrowed. `jobs` and `supervisor` are set by dispatch_connect(), since they need the
+ * dispatcher for their own making. */
 struct dispatch_deps {
     uv_loop_t *loop;
     struct store *store;

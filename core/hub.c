@@ -25,11 +25,11 @@ static const int SIGNALS[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
 
 /* How far the daemon is. Each phase begins when the one before is complete. */
 enum hub_phase {
-    HUB_SCANNING,  /* reading the connectors' descriptors */
-    HUB_LOADING,   /* keys, then unfinished jobs */
+    HUB_SCANNING, /* reading the connectors' descriptors */
+    HUB_LOADING,  /* keys, then unfinished jobs */
     HUB_SERVING,
-    HUB_DRAINING,  /* finishing what runs */
-    HUB_STOPPING,  /* the runners end */
+    HUB_DRAINING, /* finishing what runs */
+    HUB_STOPPING, /* the runners end */
     HUB_CLOSED,
 };
 
@@ -131,7 +131,8 @@ static void wake_loop(void *context)
     uv_async_send(context);
 }
 
-/* --- Hooks: the engine, the supervisor, the API meet here ---------------------------------------*/
+/* --- Hooks: the engine, the supervisor, the API meet here
+ * ---------------------------------------*/
 
 static int64_t hook_now(void *context)
 {
@@ -454,8 +455,8 @@ static int make_supervisor(struct hub *self, struct hub_error *error)
     bool given = self->config->connector_dirs[0] != NULL;
     const struct supervisor_config config = {
         .runner_path = self->paths.runner,
-        .connector_dirs = given ? self->config->connector_dirs
-                                : (const char *const *)self->paths.connector_dirs,
+        .connector_dirs =
+            given ? self->config->connector_dirs : (const char *const *)self->paths.connector_dirs,
         .scratch_dir = blob_store_tmp_dir(self->blobs),
         .blocking_runners_max = self->config->blocking_runners,
         .async_in_flight_max = self->config->async_in_flight,
@@ -496,8 +497,8 @@ static int make_api(struct hub *self, struct hub_error *error)
     if (err < 0) {
         return err;
     }
-    err = http_server_new(&self->loop, &limits, self->log, api_on_request, self->api,
-                          &self->server, error);
+    err = http_server_new(&self->loop, &limits, self->log, api_on_request, self->api, &self->server,
+                          error);
     if (err == 0) {
         api_set_server(self->api, self->server);
     }

@@ -2,10 +2,10 @@
  * hub.h — the daemon put together: everything that lives on the loop thread, and the order in which
  * it comes up and goes down.
  *
- *     up:    state dir and lock → blobs → store → types, dispatcher, engine, supervisor, API, server
- *            → scan of the connectors → keys → unfinished jobs → listen → "hubd ready …"
- *     down:  no new work, streams end → attempts and requests finish, or the time is up
- *            → runners → server → engine, API → store
+ *     up:    state dir and lock → blobs → store → types, dispatcher, engine, supervisor, API,
+ * server → scan of the connectors → keys → unfinished jobs → listen → "hubd ready …" down:  no new
+ * work, streams end → attempts and requests finish, or the time is up → runners → server → engine,
+ * API → store
  *
  *     hub_new(&config, &log, &hub, &error);
  *     exit_code = hub_run(hub);

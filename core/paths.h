@@ -8,8 +8,8 @@
 #include "base/error.h"
 
 struct hub_paths {
-    char *runner;             /* hub-runner */
-    char *connector_dirs[2];  /* of the connectors that came along; NULL-terminated */
+    char *runner;            /* hub-runner */
+    char *connector_dirs[2]; /* of the connectors that came along; NULL-terminated */
 };
 
 /* HUB_ERR_NOT_FOUND if hub-runner is nowhere. */

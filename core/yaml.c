@@ -115,8 +115,7 @@ static int read_node(struct reader *self, const yaml_node_t *node, struct buf *p
         value = json_object_new_array();
         err = read_sequence(self, node, pointer, depth, value);
     } else {
-        struct str text =
-            str_of((const char *)node->data.scalar.value, node->data.scalar.length);
+        struct str text = str_of((const char *)node->data.scalar.value, node->data.scalar.length);
         value = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE
                     ? plain_scalar(text)
                     : json_object_new_string_len(text.ptr, (int)text.len);
@@ -129,8 +128,7 @@ static int read_node(struct reader *self, const yaml_node_t *node, struct buf *p
     return 0;
 }
 
-static int read_document(struct reader *self, yaml_parser_t *parser,
-                         struct json_object **ret_value)
+static int read_document(struct reader *self, yaml_parser_t *parser, struct json_object **ret_value)
 {
     struct buf pointer;
     yaml_node_t *root;

@@ -18,8 +18,8 @@ static int make_router(struct api *self)
         return HUB_ERR_NOMEM;
     }
     for (size_t i = 0; i < API_ROUTE_COUNT; i++) {
-        routes[i] = (struct http_route){API_ROUTES[i].method, API_ROUTES[i].pattern,
-                                        &API_ROUTES[i]};
+        routes[i] =
+            (struct http_route){API_ROUTES[i].method, API_ROUTES[i].pattern, &API_ROUTES[i]};
     }
     err = http_router_new(routes, API_ROUTE_COUNT, &self->router);
     free(routes);

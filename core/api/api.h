@@ -35,10 +35,10 @@ struct api_deps {
 };
 
 struct api_config {
-    uint64_t artifact_max;        /* bytes of an upload */
-    size_t body_max;              /* bytes of a JSON body */
+    uint64_t artifact_max;         /* bytes of an upload */
+    size_t body_max;               /* bytes of a JSON body */
     int64_t artifact_retention_ms; /* how long an upload is kept that no job needs */
-    unsigned wait_max_s;          /* of `Prefer: wait` */
+    unsigned wait_max_s;           /* of `Prefer: wait` */
 };
 
 HUB_MUST_CHECK int api_new(const struct api_deps *deps, const struct api_config *config,

@@ -150,8 +150,9 @@ static void on_found(struct store_op *op, void *context)
     struct api_call *call = self->call;
 
     if (op->err < 0) {
-        api_fail(call, op->err, op->err == HUB_ERR_NOT_FOUND ? "no artifact has this id"
-                                                             : "the artifact can't be read");
+        api_fail(call, op->err,
+                 op->err == HUB_ERR_NOT_FOUND ? "no artifact has this id"
+                                              : "the artifact can't be read");
         return;
     }
     self->size = artifact->size;
@@ -185,8 +186,7 @@ void api_artifact_get(struct api_call *call)
         return;
     }
     self->call = call;
-    if (!api_path_id(call, 0, &id) ||
-        (op = api_op(call, STORE_ARTIFACT_GET, on_found)) == NULL) {
+    if (!api_path_id(call, 0, &id) || (op = api_op(call, STORE_ARTIFACT_GET, on_found)) == NULL) {
         return;
     }
     op->context = self;

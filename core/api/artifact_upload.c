@@ -34,7 +34,7 @@ struct upload {
     bool ended;    /* the body is complete, or broken off: see body_err */
     bool finished; /* the blob is on disk */
     int body_err;
-    int err;       /* of the disk */
+    int err; /* of the disk */
     struct hub_error error;
     char sha256[SHA256_HEX_LEN + 1];
 };
@@ -57,12 +57,12 @@ static void do_work(uv_work_t *work)
 
     switch (self->doing) {
     case WORK_OPEN:
-        self->err = blob_writer_open(blobs, self->api->config.artifact_max, &self->writer,
-                                     &self->error);
+        self->err =
+            blob_writer_open(blobs, self->api->config.artifact_max, &self->writer, &self->error);
         break;
     case WORK_WRITE:
-        self->err = blob_writer_write(&self->writer, self->writing.ptr, self->writing.len,
-                                      &self->error);
+        self->err =
+            blob_writer_write(&self->writer, self->writing.ptr, self->writing.len, &self->error);
         break;
     case WORK_FINISH:
         self->err = blob_writer_finish(&self->writer, &self->pending, &self->error);

@@ -8,8 +8,8 @@
 
 #include "api/call.h"
 
-void api_artifact_create(struct api_call *call);   /* artifact_upload.c */
-void api_artifact_get(struct api_call *call);      /* artifact_download.c */
-void api_artifact_delete(struct api_call *call);   /* artifact_download.c */
+void api_artifact_create(struct api_call *call); /* artifact_upload.c */
+void api_artifact_get(struct api_call *call);    /* artifact_download.c */
+void api_artifact_delete(struct api_call *call); /* artifact_download.c */
 
 #endif

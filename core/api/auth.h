@@ -16,9 +16,9 @@
 #include "http/server.h"
 #include "jobs/store.h"
 
-#define SCOPE_JOBS_READ  1u
-#define SCOPE_JOBS_WRITE 2u
-#define SCOPE_ADMIN      4u /* contains the others */
+#define SCOPE_JOBS_READ    1u
+#define SCOPE_JOBS_WRITE   2u
+#define SCOPE_ADMIN        4u /* contains the others */
 
 #define PRINCIPAL_NAME_MAX 32
 #define API_KEY_ID_LEN     12

@@ -214,8 +214,8 @@ static void on_json_body(struct http_request *req, struct str body, void *contex
         return;
     }
     schema_errors_init(&errors, SCHEMA_ERRORS_MAX);
-    err = schema_validate(api_schema(call->api->schemas, call->route->request), call->json,
-                          &errors);
+    err =
+        schema_validate(api_schema(call->api->schemas, call->route->request), call->json, &errors);
     if (err < 0) {
         api_fail_schema(call, &errors, STR(""));
     } else {
@@ -256,8 +256,8 @@ static void refuse_unmatched(struct http_request *req, int err, uint32_t allowed
 {
     struct http_problem problem = {.err = err, .allowed = allowed};
 
-    problem.detail = err == HUB_ERR_NOT_FOUND ? STR("there is nothing at this path")
-                                              : STR("see Allow");
+    problem.detail =
+        err == HUB_ERR_NOT_FOUND ? STR("there is nothing at this path") : STR("see Allow");
     http_respond_problem_full(req, &problem);
 }
 

@@ -54,10 +54,10 @@ struct api_route {
     api_handler *handler;
     uint32_t scope; /* one of SCOPE_…; 0: open to all */
     enum api_body body;
-    const char *request;      /* schema name, or NULL */
-    int status;               /* of success */
-    const char *response;     /* schema name, or NULL for none */
-    const char *media_type;   /* of the response; NULL: application/json */
+    const char *request;    /* schema name, or NULL */
+    int status;             /* of success */
+    const char *response;   /* schema name, or NULL for none */
+    const char *media_type; /* of the response; NULL: application/json */
     const char *tag;
     const char *operation_id;
     const char *summary;
@@ -81,12 +81,12 @@ struct api {
     int64_t started_at;
     struct api_schemas *schemas; /* the API's own, compiled; see api_schemas.h */
     struct keyring *keys;
-    struct wait_room *waits;     /* requests that wait for jobs; see wait.h */
-    struct event_hub *events;    /* SSE subscribers; see events.h */
-    struct map in_flight;        /* idempotency scopes being worked on → itself */
-    struct api_call *rescan;     /* waits for the scan that it began, or NULL */
+    struct wait_room *waits;  /* requests that wait for jobs; see wait.h */
+    struct event_hub *events; /* SSE subscribers; see events.h */
+    struct map in_flight;     /* idempotency scopes being worked on → itself */
+    struct api_call *rescan;  /* waits for the scan that it began, or NULL */
     struct id_gen ids;
-    char *openapi;               /* made on demand, dropped when connectors change */
+    char *openapi; /* made on demand, dropped when connectors change */
     size_t openapi_len;
 };
 
@@ -117,8 +117,8 @@ bool api_query_time(struct api_call *call, const char *name, int64_t *ret_ms); /
 
 /* --- Talking to the store ----------------------------------------------------------------------*/
 
-/* An operation whose completion is `done(op, call)`. NULL when out of memory; then the call has been
- * answered. */
+/* An operation whose completion is `done(op, call)`. NULL when out of memory; then the call has
+ * been answered. */
 struct store_op *api_op(struct api_call *call, enum store_op_kind kind, store_done_fn *done);
 void api_submit(struct api_call *call, struct store_op *op);
 

@@ -84,7 +84,7 @@ static void append_connector(struct buf *out, const struct types *types,
     buf_append_char(out, ',');
     render_text_or_null(out, "summary", connector->summary);
     buf_append_format(out, ",\"mode\":%s,\"file\":",
-                      !described        ? "null"
+                      !described         ? "null"
                       : connector->async ? "\"async\""
                                          : "\"blocking\"");
     buf_append_json_string(out, connector->path);

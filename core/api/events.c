@@ -10,12 +10,12 @@
 #define SUBSCRIBERS_MAX 4096
 #define EVENT_TEXT_MAX  2048
 
-/* A stream. While it catches up it gets nothing live: it reads page after page of the outbox until it
- * has seen all that was published. */
+/* A stream. While it catches up it gets nothing live: it reads page after page of the outbox until
+ * it has seen all that was published. */
 struct subscriber {
     struct list link;
     struct api_call *call;
-    uint64_t seq; /* the last event looked at */
+    uint64_t seq;  /* the last event looked at */
     struct id job; /* zero: all */
     struct str type;
     struct str queue;
@@ -55,8 +55,8 @@ static void append_job_event(struct buf *out, const struct store_event *event)
     buf_append_format(out, "id: %llu\nevent: job\ndata: {\"seq\":%llu,",
                       (unsigned long long)event->seq, (unsigned long long)event->seq);
     append_head(out, &event->job, event->type, event->queue);
-    buf_append_format(out, ",\"state\":\"%s\",\"attempt\":%u,\"at\":",
-                      job_state_name(event->state), event->attempt);
+    buf_append_format(out, ",\"state\":\"%s\",\"attempt\":%u,\"at\":", job_state_name(event->state),
+                      event->attempt);
     clock_append_json(out, event->at);
     buf_append_c(out, "}\n\n");
 }

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define KEY_MAX       255
-#define KEY_KEPT_MS   (24LL * 3600 * 1000)
+#define KEY_MAX     255
+#define KEY_KEPT_MS (24LL * 3600 * 1000)
 
 /* Visible ASCII; the draft's quotes of a structured string are part of the key as sent. */
 static bool key_is_valid(struct str key)

@@ -140,8 +140,8 @@ static void append_jobs(struct buf *body, const struct api *api, const struct st
     for (unsigned i = 0; i < list->ret_count; i++) {
         const struct job_record *job = &list->ret_jobs[i];
         struct jobs_live live;
-        bool is_live = !job_state_terminal(job->state) &&
-                       jobs_live(api->deps.jobs, &job->id, &live);
+        bool is_live =
+            !job_state_terminal(job->state) && jobs_live(api->deps.jobs, &job->id, &live);
 
         if (i > 0) {
             buf_append_char(body, ',');

@@ -39,8 +39,8 @@ static void on_job(struct store_op *op, void *context)
     bool is_live;
 
     if (op->err < 0) {
-        api_fail(call, op->err, op->err == HUB_ERR_NOT_FOUND ? "no job has this id"
-                                                             : "the job could not be read");
+        api_fail(call, op->err,
+                 op->err == HUB_ERR_NOT_FOUND ? "no job has this id" : "the job could not be read");
         return;
     }
     is_live = !finished && jobs_live(call->api->deps.jobs, &job->id, &live);
@@ -60,8 +60,8 @@ static void on_job(struct store_op *op, void *context)
     if (buf_failed(&body)) {
         api_fail(call, HUB_ERR_NOMEM, "the answer does not fit into memory");
     } else {
-        bool accepted = answer->kind == ANSWER_REPLAYED ||
-                        (answer->kind == ANSWER_WAITED && !finished);
+        bool accepted =
+            answer->kind == ANSWER_REPLAYED || (answer->kind == ANSWER_WAITED && !finished);
         api_reply_with(call, accepted ? 202 : 200, buf_view(&body), headers, header_count);
     }
     buf_release(&body);

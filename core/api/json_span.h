@@ -11,8 +11,9 @@
 
 #include "base/str.h"
 
-/* The value of the member `name` of the object that `text` is, without blanks around it; ptr NULL if
- * it is not there, or if a name at the top level is written with escapes. `text` must be valid. */
+/* The value of the member `name` of the object that `text` is, without blanks around it; ptr NULL
+ * if it is not there, or if a name at the top level is written with escapes. `text` must be valid.
+ */
 struct str json_member_span(struct str text, struct str name);
 
 #endif

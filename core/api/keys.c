@@ -120,8 +120,9 @@ static void on_deleted(struct store_op *op, void *context)
     struct api_call *call = context;
 
     if (op->err < 0) {
-        api_fail(call, op->err, op->err == HUB_ERR_NOT_FOUND ? "no key has this id"
-                                                             : "the key could not be deleted");
+        api_fail(call, op->err,
+                 op->err == HUB_ERR_NOT_FOUND ? "no key has this id"
+                                              : "the key could not be deleted");
         return;
     }
     keyring_remove(call->api->keys, op->key_delete.id);

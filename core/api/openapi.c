@@ -41,8 +41,7 @@ static struct json_object *localized_object(struct json_object *object, const ch
 {
     struct json_object *copy = json_object_new_object();
 
-    json_object_object_foreach(object, key, value)
-    {
+    json_object_object_foreach(object, key, value) {
         if (strcmp(key, "$id") == 0 || strcmp(key, "$schema") == 0) {
             continue;
         }
@@ -154,9 +153,9 @@ static void append_parameters(struct buf *out, const struct api_route *route)
     }
     buf_append_c(out, ",\"parameters\":[");
     for (const struct api_param *p = route->params; p->name != NULL; p++) {
-        buf_append_format(out, "%s{\"name\":\"%s\",\"in\":\"%s\",%s\"schema\":%s,\"description\":",
-                          separator, p->name, p->in,
-                          strcmp(p->in, "path") == 0 ? "\"required\":true," : "", p->schema);
+        buf_append_format(
+            out, "%s{\"name\":\"%s\",\"in\":\"%s\",%s\"schema\":%s,\"description\":", separator,
+            p->name, p->in, strcmp(p->in, "path") == 0 ? "\"required\":true," : "", p->schema);
         buf_append_json_string(out, str_from_c(p->summary));
         buf_append_char(out, '}');
         separator = ",";
@@ -206,7 +205,8 @@ static void append_operation(struct buf *out, const struct api_route *route)
                       route->operation_id, route->tag);
     buf_append_json_string(out, str_from_c(route->summary));
     if (route->scope != 0) {
-        buf_append_format(out, ",\"description\":\"Needs the scope `%s`.\",\"security\":[{\"key\":[]}]",
+        buf_append_format(out,
+                          ",\"description\":\"Needs the scope `%s`.\",\"security\":[{\"key\":[]}]",
                           scope_name(route->scope));
     } else {
         buf_append_c(out, ",\"security\":[]");
@@ -253,21 +253,20 @@ static int make_document(struct api *api)
     struct buf out;
 
     buf_init(&out, OPENAPI_MAX);
-    buf_append_format(
-        &out,
-        "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"hubd\",\"version\":\"%s\","
-        "\"summary\":\"Jobs in over HTTP, done by connectors, nothing lost.\","
-        "\"description\":\"Post jobs, watch them, fetch what they made.\","
-        "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
-        "\"servers\":[{\"url\":\"/\"}],"
-        "\"tags\":[{\"name\":\"Jobs\",\"description\":\"Work to be done.\"},"
-        "{\"name\":\"Artifacts\",\"description\":\"Files that jobs take and make.\"},"
-        "{\"name\":\"Connectors\",\"description\":\"What can be done.\"},"
-        "{\"name\":\"Queues\",\"description\":\"How fast, and when.\"},"
-        "{\"name\":\"Keys\",\"description\":\"Who may do what.\"},"
-        "{\"name\":\"Events\",\"description\":\"What is happening.\"},"
-        "{\"name\":\"Operations\",\"description\":\"For whoever runs hubd.\"}],",
-        HUB_VERSION);
+    buf_append_format(&out,
+                      "{\"openapi\":\"3.1.0\",\"info\":{\"title\":\"hubd\",\"version\":\"%s\","
+                      "\"summary\":\"Jobs in over HTTP, done by connectors, nothing lost.\","
+                      "\"description\":\"Post jobs, watch them, fetch what they made.\","
+                      "\"license\":{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}},"
+                      "\"servers\":[{\"url\":\"/\"}],"
+                      "\"tags\":[{\"name\":\"Jobs\",\"description\":\"Work to be done.\"},"
+                      "{\"name\":\"Artifacts\",\"description\":\"Files that jobs take and make.\"},"
+                      "{\"name\":\"Connectors\",\"description\":\"What can be done.\"},"
+                      "{\"name\":\"Queues\",\"description\":\"How fast, and when.\"},"
+                      "{\"name\":\"Keys\",\"description\":\"Who may do what.\"},"
+                      "{\"name\":\"Events\",\"description\":\"What is happening.\"},"
+                      "{\"name\":\"Operations\",\"description\":\"For whoever runs hubd.\"}],",
+                      HUB_VERSION);
     append_paths(&out);
     append_components(&out, api);
     buf_append_char(&out, '}');

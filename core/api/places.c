@@ -54,8 +54,7 @@ static void visit_step(struct compiler *self, struct place_step step, struct jso
 
 static void visit_properties(struct compiler *self, struct json_object *properties, unsigned depth)
 {
-    json_object_object_foreach(properties, key, value)
-    {
+    json_object_object_foreach(properties, key, value) {
         char *name = arena_strdup(self->arena, str_from_c(key));
         if (name == NULL) {
             self->err = HUB_ERR_NOMEM;
@@ -101,10 +100,14 @@ static const struct {
     const char *name;
     enum keyword_kind kind;
 } KEYWORDS[] = {
-    {"if", KEYWORD_SAME},          {"then", KEYWORD_SAME},
-    {"else", KEYWORD_SAME},        {"allOf", KEYWORD_SAME_LIST},
-    {"anyOf", KEYWORD_SAME_LIST},  {"oneOf", KEYWORD_SAME_LIST},
-    {"items", KEYWORD_STEP},       {"additionalProperties", KEYWORD_STEP},
+    {"if", KEYWORD_SAME},
+    {"then", KEYWORD_SAME},
+    {"else", KEYWORD_SAME},
+    {"allOf", KEYWORD_SAME_LIST},
+    {"anyOf", KEYWORD_SAME_LIST},
+    {"oneOf", KEYWORD_SAME_LIST},
+    {"items", KEYWORD_STEP},
+    {"additionalProperties", KEYWORD_STEP},
     {"prefixItems", KEYWORD_STEP_LIST},
 };
 
@@ -237,8 +240,7 @@ static void walk(struct collector *self, const struct place *place, unsigned dep
             self->pointer.len = mark;
         }
     } else if (json_object_is_type(value, json_type_object) && step->any) {
-        json_object_object_foreach(value, key, child)
-        {
+        json_object_object_foreach(value, key, child) {
             json_pointer_append(&self->pointer, str_from_c(key));
             walk(self, place, depth + 1, child);
             self->pointer.len = mark;

@@ -19,7 +19,7 @@
 #define PLACES_DEPTH_MAX 12 /* steps of one pattern */
 
 struct place_step {
-    bool any; /* every element of an array, or every member of an object */
+    bool any;        /* every element of an array, or every member of an object */
     struct str name; /* NUL-terminated */
 };
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define LIST_MAX  (4u << 20)
+#define LIST_MAX     (4u << 20)
 #define NAME_MAX_LEN 64
 
 static void append_queue(struct buf *out, const struct jobs_queue_info *queue)
@@ -96,8 +96,7 @@ static void apply_patch(struct json_object *patch, struct store_queue *settings)
 
     json_get_bool(patch, "paused", &settings->paused);
     if (json_object_object_get_ex(patch, "concurrency", NULL)) {
-        settings->concurrency =
-            json_get_i64(patch, "concurrency", &number) ? (uint32_t)number : 0;
+        settings->concurrency = json_get_i64(patch, "concurrency", &number) ? (uint32_t)number : 0;
     }
     if (json_object_object_get_ex(patch, "rate", &rate)) {
         settings->rate = json_get_i64(rate, "limit", &number) ? (uint32_t)number : 0;

@@ -10,8 +10,8 @@
 #include "base/str.h"
 
 enum range_kind {
-    RANGE_ALL,           /* no Range, one we need not honour (several ranges, another unit), or malformed */
-    RANGE_PART,          /* 206 */
+    RANGE_ALL,  /* no Range, one we need not honour (several ranges, another unit), or malformed */
+    RANGE_PART, /* 206 */
     RANGE_UNSATISFIABLE, /* 416 */
 };
 

@@ -105,9 +105,9 @@ static void render_attempt(struct buf *out, const struct attempt_record *attempt
     time_or_null(out, "started_at", attempt->started_at);
     time_or_null(out, "finished_at", attempt->finished_at);
     buf_append_char(out, ',');
-    render_text_or_null(
-        out, "outcome",
-        finished ? str_from_c(attempt_outcome_name(attempt->outcome)) : (struct str){0});
+    render_text_or_null(out, "outcome",
+                        finished ? str_from_c(attempt_outcome_name(attempt->outcome))
+                                 : (struct str){0});
     buf_append_char(out, ',');
     render_text_or_null(out, "code", attempt->code);
     buf_append_char(out, ',');

@@ -176,9 +176,9 @@ int api_schema_compile_operation(struct json_object *document, struct schema **r
     err = schema_check(document, &errors);
     if (err < 0) {
         const struct schema_error *first = errors.len > 0 ? &errors.items[0] : NULL;
-        err = hub_fail(error, err, "input_schema%.*s: %.*s",
-                       first ? (int)first->pointer.len : 0, first ? first->pointer.ptr : "",
-                       first ? (int)first->detail.len : 0, first ? first->detail.ptr : "");
+        err = hub_fail(error, err, "input_schema%.*s: %.*s", first ? (int)first->pointer.len : 0,
+                       first ? first->pointer.ptr : "", first ? (int)first->detail.len : 0,
+                       first ? first->detail.ptr : "");
         goto out;
     }
     registry = schema_registry_new();

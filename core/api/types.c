@@ -152,7 +152,7 @@ const char *types_refusal(const struct types *self, struct str name)
 }
 
 /* Levenshtein distance, given up beyond `SUGGEST_MAX`. */
-#define SUGGEST_MAX 3
+#define SUGGEST_MAX  3
 #define NAME_MAX_LEN 130
 
 static unsigned distance(struct str a, struct str b)
@@ -193,8 +193,8 @@ struct str types_suggest(const struct types *self, struct str name)
     return best;
 }
 
-void types_each(const struct types *self,
-                void (*visit)(void *context, const struct job_type *type), void *context)
+void types_each(const struct types *self, void (*visit)(void *context, const struct job_type *type),
+                void *context)
 {
     MAP_FOR_EACH(e, &self->by_name) {
         visit(context, e->value);

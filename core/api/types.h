@@ -44,7 +44,7 @@ const char *types_refusal(const struct types *self, struct str name);
 /* The nearest name there is, for "did you mean"; empty if none is near. */
 struct str types_suggest(const struct types *self, struct str name);
 
-void types_each(const struct types *self,
-                void (*visit)(void *context, const struct job_type *type), void *context);
+void types_each(const struct types *self, void (*visit)(void *context, const struct job_type *type),
+                void *context);
 
 #endif

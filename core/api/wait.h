@@ -1,8 +1,9 @@
 /*
  * wait.h — `Prefer: wait=N` (RFC 7240 §4.3): requests that wait for a job to finish.
  *
- * A waiting call is answered with 200 and the finished job when the job's last event comes, with 202
- * and the job as it is when the time is up or hubd drains. When its client goes away it is let go.
+ * A waiting call is answered with 200 and the finished job when the job's last event comes, with
+ * 202 and the job as it is when the time is up or hubd drains. When its client goes away it is let
+ * go.
  *
  * Thread: [loop]. Private to core/api.
  */
