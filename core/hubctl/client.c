@@ -1,8 +1,8 @@
 #include "hubctl/client.h"
 
 #include "base/clock.h"
+#include "hub_version.h"
 #include "hubctl/must.h"
-#include "hubctl/version.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -101,7 +101,7 @@ int client_prepare(struct client *self, struct transfer *transfer, const char *p
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "hubctl/" HUBCTL_VERSION);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "hubctl/" HUB_VERSION);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)SILENCE_MAX_S);

@@ -1,11 +1,11 @@
 /* hubctl help, version, openapi, completion: about the program and the API. */
 #include "base/json.h"
+#include "hub_version.h"
 #include "hubctl/app.h"
 #include "hubctl/commands.h"
 #include "hubctl/help.h"
 #include "hubctl/must.h"
 #include "hubctl/text.h"
-#include "hubctl/version.h"
 
 #include <string.h>
 
@@ -80,7 +80,7 @@ static int run_version(struct app *app, const struct options *options)
     struct buf text;
 
     (void)options;
-    must_ok(json_object_object_add(object, "hubctl", must(json_object_new_string(HUBCTL_VERSION))));
+    must_ok(json_object_object_add(object, "hubctl", must(json_object_new_string(HUB_VERSION))));
     if (app_connect(app) == EXITS_OK && app_try_get(app, "/healthz", ASK_MS, &health)) {
         json_get_str(health, "version", &version);
     }
@@ -91,7 +91,7 @@ static int run_version(struct app *app, const struct options *options)
         output_json(object);
     } else {
         buf_init(&text, BUF_NO_LIMIT);
-        buf_append_str(&text, STR("hubctl " HUBCTL_VERSION "\nhubd   "));
+        buf_append_str(&text, STR("hubctl " HUB_VERSION "\nhubd   "));
         text_append_safe(&text, version.len > 0 ? version : STR("(does not answer)"));
         buf_append_char(&text, '\n');
         output_write(&text);

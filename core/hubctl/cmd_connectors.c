@@ -73,10 +73,10 @@ static int list(struct app *app, const char *method, const char *path)
         {"NAME", .keep = true},
         {"VERSION", .rank = 3},
         {"HEALTH", .keep = true},
-        {"OPERATIONS", .keep = true, .shrink = true},
+        {"OPERATIONS", .keep = true, .wrap = true},
         {"BUSY", .align = ALIGN_RIGHT, .rank = 2},
         {"MODE", .rank = 4},
-        {"WHAT", .rank = 1, .shrink = true},
+        {"WHAT", .rank = 1, .wrap = true, .min = 24},
     };
     const struct output *output = &app->output;
     struct json_object *answer;
@@ -123,6 +123,28 @@ static void line(const struct output *output, struct buf *buf, const char *label
     }
 }
 
+static void append_counts(const struct output *output, struct buf *buf,
+                          struct json_object *connector)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_NO_LIMIT);
+    buf_append_format(&text, "%" PRId64 " attempts in %" PRId64 " runners",
+                      count_of(connector, "in_flight"), count_of(connector, "runners"));
+    line(output, buf, "now", buf_view(&text));
+    buf_clear(&text);
+    buf_append_format(&text, "%" PRId64 " attempts begun, of which %" PRId64 " died",
+                      count_of(connector, "attempts_started"),
+                      count_of(connector, "attempts_died"));
+    line(output, buf, "so far", buf_view(&text));
+    buf_clear(&text);
+    buf_append_format(&text, "%" PRId64 " runners started, of which %" PRId64 " crashed",
+                      count_of(connector, "runners_started"),
+                      count_of(connector, "runners_crashed"));
+    line(output, buf, "", buf_view(&text));
+    buf_release(&text);
+}
+
 static void append_head(const struct output *output, struct buf *buf, struct json_object *connector)
 {
     struct str health = text_of(connector, "health");
@@ -138,13 +160,7 @@ static void append_head(const struct output *output, struct buf *buf, struct jso
     line(output, buf, "mode", text_of(connector, "mode"));
     line(output, buf, "licence", text_of(connector, "licence"));
     line(output, buf, "file", text_of(connector, "file"));
-    buf_append_format(
-        buf,
-        "  %" PRId64 " attempts now in %" PRId64 " runners; %" PRId64 " attempts begun, %" PRId64
-        " died; %" PRId64 " runners started, %" PRId64 " crashed\n",
-        count_of(connector, "in_flight"), count_of(connector, "runners"),
-        count_of(connector, "attempts_started"), count_of(connector, "attempts_died"),
-        count_of(connector, "runners_started"), count_of(connector, "runners_crashed"));
+    append_counts(output, buf, connector);
 }
 
 static void append_operations(const struct output *output, struct buf *buf,
@@ -155,7 +171,7 @@ static void append_operations(const struct output *output, struct buf *buf,
         {"TRYING AGAIN", .rank = 2},
         {"TIMEOUT", .rank = 3, .align = ALIGN_RIGHT},
         {"TRIES", .rank = 4, .align = ALIGN_RIGHT},
-        {"WHAT", .keep = true, .shrink = true},
+        {"WHAT", .keep = true, .wrap = true, .min = 32},
     };
     struct table table;
 

@@ -1,12 +1,12 @@
 /* hubctl doctor: is everything as it should be, and if not, what to do. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "hub_version.h"
 #include "hubctl/app.h"
 #include "hubctl/commands.h"
 #include "hubctl/kernel.h"
 #include "hubctl/must.h"
 #include "hubctl/text.h"
-#include "hubctl/version.h"
 
 #include <string.h>
 #include <sys/resource.h>
@@ -136,12 +136,12 @@ static void report_unreachable(struct doctor *self, const char *name, const char
 
 static void check_version(struct doctor *self, struct str version)
 {
-    if (str_eq(version, STR(HUBCTL_VERSION))) {
+    if (str_eq(version, STR(HUB_VERSION))) {
         find(self, "version", FINDING_OK, NULL, "hubd and hubctl are version %.*s",
              STR_ARG(version));
     } else {
         find(self, "version", FINDING_WARN, "Install both from the same release.",
-             "hubd is version %.*s, hubctl %s", STR_ARG(version), HUBCTL_VERSION);
+             "hubd is version %.*s, hubctl %s", STR_ARG(version), HUB_VERSION);
     }
 }
 

@@ -272,7 +272,7 @@ static int follow(struct app *app, const struct options *options, struct str id,
 
 /* `job` and `input` are complete but for the files. */
 static int send_job(struct app *app, const struct options *options, struct json_object *job,
-                struct json_object *input, int64_t wait_ms)
+                    struct json_object *input, int64_t wait_ms)
 {
     bool wait = options_has(options, "wait") || options_has(options, "output") || wait_ms > 0;
     struct json_object *posted;

@@ -36,22 +36,33 @@ void human_append_size(struct buf *buf, uint64_t bytes)
     buf_append_format(buf, i > 0 && value < 9.95 ? "%.1f %s" : "%.0f %s", value, names[i]);
 }
 
+/* "3 min 5 s", or "3 min" without a rest. */
+static void append_two(struct buf *buf, int64_t ms, int64_t large, const char *large_name,
+                       int64_t small, const char *small_name)
+{
+    buf_append_format(buf, "%lld %s", (long long)(ms / large), large_name);
+    if (ms % large >= small) {
+        buf_append_format(buf, " %lld %s", (long long)(ms % large / small), small_name);
+    }
+}
+
 void human_append_duration(struct buf *buf, int64_t ms)
 {
-    if (ms < SECOND) {
-        buf_append_format(buf, "%lld ms", (long long)(ms < 0 ? 0 : ms));
+    if (ms < 1) {
+        buf_append_str(buf, STR("<1 ms"));
+    } else if (ms < SECOND) {
+        buf_append_format(buf, "%lld ms", (long long)ms);
+    } else if (ms < MINUTE && ms % SECOND < 100) {
+        buf_append_format(buf, "%lld s", (long long)(ms / SECOND));
     } else if (ms < MINUTE) {
         buf_append_format(buf, "%lld.%lld s", (long long)(ms / SECOND),
                           (long long)(ms % SECOND / 100));
     } else if (ms < HOUR) {
-        buf_append_format(buf, "%lld min %lld s", (long long)(ms / MINUTE),
-                          (long long)(ms % MINUTE / SECOND));
+        append_two(buf, ms, MINUTE, "min", SECOND, "s");
     } else if (ms < DAY) {
-        buf_append_format(buf, "%lld h %lld min", (long long)(ms / HOUR),
-                          (long long)(ms % HOUR / MINUTE));
+        append_two(buf, ms, HOUR, "h", MINUTE, "min");
     } else {
-        buf_append_format(buf, "%lld d %lld h", (long long)(ms / DAY),
-                          (long long)(ms % DAY / HOUR));
+        append_two(buf, ms, DAY, "d", HOUR, "h");
     }
 }
 

@@ -11,7 +11,7 @@
 
 const struct column job_columns[] = {
     {"ID", .keep = true},
-    {"TYPE", .keep = true, .shrink = true},
+    {"TYPE", .keep = true, .shrink = true, .min = 12},
     {"STATE", .keep = true},
     {"TRIES", .align = ALIGN_RIGHT, .rank = 4},
     {"CREATED", .keep = true, .align = ALIGN_RIGHT},
@@ -358,7 +358,7 @@ static void append_attempts(const struct output *output, struct buf *buf, struct
         {"OUTCOME", .keep = true},
         {"CODE", .keep = true},
         {"CAUSE", .rank = 3},
-        {"MESSAGE", .keep = true, .shrink = true},
+        {"MESSAGE", .keep = true, .wrap = true, .min = 40},
         {"PID", .align = ALIGN_RIGHT, .rank = 5},
         {"VERSION", .rank = 4},
     };

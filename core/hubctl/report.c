@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "hubctl/exits.h"
 #include "hubctl/must.h"
-#include "hubctl/table.h"
 #include "hubctl/text.h"
 
 #define ERRORS_SHOWN_MAX 20
@@ -84,33 +83,61 @@ void report_error(const struct output *output, int code, struct str text, const 
 
 /* --- refusals --------------------------------------------------------------------------------- */
 
+/* "    text", broken below itself. */
+static void append_indented(const struct output *output, struct buf *block, struct str text,
+                            size_t indent)
+{
+    struct buf safe;
+    size_t width = output->err_width < OUTPUT_TEXT_WIDTH ? output->err_width : OUTPUT_TEXT_WIDTH;
+
+    buf_init(&safe, BUF_NO_LIMIT);
+    text_append_safe(&safe, text);
+    text_append_blanks(block, indent);
+    text_append_wrapped(block, buf_view(&safe), indent, width);
+    buf_append_char(block, '\n');
+    buf_release(&safe);
+}
+
+static void append_pointer(const struct output *output, struct buf *block, struct str pointer)
+{
+    struct buf safe;
+
+    buf_init(&safe, BUF_NO_LIMIT);
+    text_append_safe(&safe, pointer.len > 0 ? pointer : STR("(the whole)"));
+    buf_append_str(block, STR("  "));
+    style_append(block, output->err_colour, STYLE_YELLOW, buf_view(&safe));
+    buf_append_char(block, '\n');
+    buf_release(&safe);
+}
+
 static void append_pointers(const struct output *output, struct buf *block,
                             struct json_object *errors)
 {
-    static const struct column columns[] = {
-        {"WHERE", .keep = true}, {"RULE", .rank = 1}, {"WHAT", .keep = true}};
     size_t len = json_object_array_length(errors);
-    struct table table;
 
-    table_init(&table, columns, 3);
     for (size_t i = 0; i < len && i < ERRORS_SHOWN_MAX; i++) {
         struct json_object *one = json_object_array_get_idx(errors, i);
         struct str pointer = STR("");
-        struct str keyword = STR("");
         struct str detail = STR("");
 
         json_get_str(one, "pointer", &pointer);
-        json_get_str(one, "keyword", &keyword);
         json_get_str(one, "detail", &detail);
-        table_cell(&table, STYLE_YELLOW, pointer.len > 0 ? pointer : STR("(the whole)"));
-        table_cell(&table, STYLE_DIM, keyword);
-        table_cell(&table, STYLE_PLAIN, detail);
+        append_pointer(output, block, pointer);
+        append_indented(output, block, detail, 4);
     }
-    table_append(&table, block, 2, output->err_width, output->err_colour);
     if (len > ERRORS_SHOWN_MAX) {
         buf_append_format(block, "  … and %zu more\n", len - ERRORS_SHOWN_MAX);
     }
-    table_release(&table);
+}
+
+/* The detail of a problem often is that of its first error: once is enough. */
+static bool says_the_same(struct json_object *errors, struct str detail)
+{
+    struct str first;
+
+    return json_object_array_length(errors) > 0 &&
+           json_get_str(json_object_array_get_idx(errors, 0), "detail", &first) &&
+           str_eq(first, detail);
 }
 
 static const char *hint_for(const struct reply *reply, bool had_key)
@@ -131,7 +158,7 @@ static const char *hint_for(const struct reply *reply, bool had_key)
 static void append_problem(const struct output *output, struct buf *block,
                            struct json_object *problem, const struct reply *reply)
 {
-    struct json_object *errors;
+    struct json_object *errors = NULL;
     struct str title = STR("refused");
     struct str detail = STR("");
     struct str code = STR("");
@@ -146,12 +173,12 @@ static void append_problem(const struct output *output, struct buf *block,
         text_append_safe(block, code);
     }
     buf_append_str(block, STR(")\n"));
-    if (detail.len > 0 && !str_eq(detail, title)) {
-        buf_append_str(block, STR("  "));
-        text_append_safe(block, detail);
-        buf_append_char(block, '\n');
+    bool has_errors = json_get_array(problem, "errors", &errors);
+    if (detail.len > 0 && !str_eq(detail, title) &&
+        !(has_errors && says_the_same(errors, detail))) {
+        append_indented(output, block, detail, 2);
     }
-    if (json_get_array(problem, "errors", &errors)) {
+    if (has_errors) {
         append_pointers(output, block, errors);
     }
 }

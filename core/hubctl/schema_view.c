@@ -6,7 +6,7 @@
 
 #define DEPTH_MAX   6
 #define ROWS_MAX    300
-#define CHOICES_MAX 12
+#define CHOICES_MAX 40
 #define HOPS_MAX    8 /* of $ref */
 
 struct view {
@@ -235,10 +235,10 @@ void schema_append_fields(const struct output *output, struct buf *buf, struct j
 {
     static const struct column columns[] = {
         {"FIELD", .keep = true},
-        {"TYPE", .keep = true, .shrink = true},
+        {"TYPE", .keep = true, .wrap = true, .min = 16},
         {"NEEDED", .rank = 2},
-        {"DEFAULT", .rank = 3, .shrink = true},
-        {"MEANING", .rank = 1, .shrink = true},
+        {"DEFAULT", .rank = 3, .wrap = true},
+        {"MEANING", .rank = 1, .wrap = true, .min = 24},
     };
     struct view view = {.root = schema};
     struct buf path;

@@ -96,6 +96,11 @@ static size_t line_width(const struct table *self, const struct layout *layout)
     return width;
 }
 
+static size_t narrowest(const struct column *column)
+{
+    return column->min > 0 ? column->min : TABLE_SHRUNK_MIN;
+}
+
 /* Takes columns off the widest shrinking column, one by one: so the wide ones end up equal. */
 static void shrink(const struct table *self, struct layout *layout, size_t width)
 {
@@ -105,7 +110,8 @@ static void shrink(const struct table *self, struct layout *layout, size_t width
         size_t widest = self->columns_len;
 
         for (size_t c = 0; c < self->columns_len; c++) {
-            if (self->columns[c].shrink && layout->widths[c] > TABLE_SHRUNK_MIN &&
+            if ((self->columns[c].shrink || self->columns[c].wrap) &&
+                layout->widths[c] > narrowest(&self->columns[c]) &&
                 (widest == self->columns_len || layout->widths[c] > layout->widths[widest])) {
                 widest = c;
             }
@@ -160,23 +166,85 @@ static bool is_last_shown(const struct table *self, const struct layout *layout,
     return true;
 }
 
+/* One line of a cell, padded to its column. */
 static void append_padded(const struct table *self, const struct layout *layout, struct buf *buf,
                           size_t column, struct str text, enum style style, bool colour)
 {
-    size_t width = layout->widths[column];
-    struct buf cut;
+    size_t pad = layout->widths[column] - text_width(text);
 
-    buf_init(&cut, BUF_NO_LIMIT);
-    text_append_cut(&cut, text, width);
-    size_t pad = width - text_width(buf_view(&cut));
     if (self->columns[column].align == ALIGN_RIGHT) {
         text_append_blanks(buf, pad);
     }
-    style_append(buf, colour, style, buf_view(&cut));
+    style_append(buf, colour, style, text);
     if (!is_last_shown(self, layout, column)) {
         text_append_blanks(buf, (self->columns[column].align == ALIGN_LEFT ? pad : 0) + GAP);
     }
+}
+
+static void append_titles(const struct table *self, const struct layout *layout, struct buf *buf,
+                          bool colour)
+{
+    for (size_t c = 0; c < self->columns_len; c++) {
+        if (layout->widths[c] > 0) {
+            struct str title = text_prefix(str_from_c(self->columns[c].title), layout->widths[c]);
+            append_padded(self, layout, buf, c, title, STYLE_DIM, colour);
+        }
+    }
+    buf_append_char(buf, '\n');
+}
+
+/* Appends the next line of each cell; `rests` is what is left of them. True if there is more. */
+static bool append_row_line(const struct table *self, const struct layout *layout, struct buf *buf,
+                            size_t row, struct str *rests, bool colour)
+{
+    bool more = false;
+    struct buf cut;
+
+    buf_init(&cut, BUF_NO_LIMIT);
+    for (size_t c = 0; c < self->columns_len; c++) {
+        enum style style = self->cells[row * self->columns_len + c].style;
+
+        if (layout->widths[c] == 0) {
+            continue;
+        }
+        if (self->columns[c].wrap) {
+            struct str line = text_take_line(&rests[c], layout->widths[c]);
+            append_padded(self, layout, buf, c, line, style, colour);
+            more |= rests[c].len > 0;
+        } else {
+            buf_clear(&cut);
+            text_append_cut(&cut, rests[c], layout->widths[c]);
+            append_padded(self, layout, buf, c, buf_view(&cut), style, colour);
+            rests[c] = str_of(NULL, 0);
+        }
+    }
     buf_release(&cut);
+    return more;
+}
+
+/* Blanks that pad a column whose neighbours are empty on this line. */
+static void trim_end(struct buf *buf)
+{
+    while (buf->len > 0 && buf->ptr[buf->len - 1] == ' ') {
+        buf_truncate(buf, buf->len - 1);
+    }
+}
+
+static void append_row(const struct table *self, const struct layout *layout, struct buf *buf,
+                       size_t row, size_t indent, bool colour)
+{
+    struct str rests[TABLE_COLUMNS_MAX];
+    bool more = true;
+
+    for (size_t c = 0; c < self->columns_len; c++) {
+        rests[c] = cell_text(self, row * self->columns_len + c);
+    }
+    while (more) {
+        text_append_blanks(buf, indent);
+        more = append_row_line(self, layout, buf, row, rests, colour);
+        trim_end(buf);
+        buf_append_char(buf, '\n');
+    }
 }
 
 void table_append(const struct table *self, struct buf *buf, size_t indent, size_t width,
@@ -189,23 +257,8 @@ void table_append(const struct table *self, struct buf *buf, size_t indent, size
     }
     fit(self, &layout, width > indent ? width - indent : 1);
     text_append_blanks(buf, indent);
-    for (size_t c = 0; c < self->columns_len; c++) {
-        if (layout.widths[c] > 0) {
-            append_padded(self, &layout, buf, c, str_from_c(self->columns[c].title), STYLE_DIM,
-                          colour);
-        }
-    }
-    buf_append_char(buf, '\n');
+    append_titles(self, &layout, buf, colour);
     for (size_t r = 0; r < table_rows(self); r++) {
-        text_append_blanks(buf, indent);
-        for (size_t c = 0; c < self->columns_len; c++) {
-            size_t index = r * self->columns_len + c;
-
-            if (layout.widths[c] > 0) {
-                append_padded(self, &layout, buf, c, cell_text(self, index),
-                              self->cells[index].style, colour);
-            }
-        }
-        buf_append_char(buf, '\n');
+        append_row(self, &layout, buf, r, indent, colour);
     }
 }

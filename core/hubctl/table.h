@@ -12,8 +12,8 @@
  *     table_append(&t, &text, width, colour);
  *     table_release(&t);
  *
- * What does not fit in the width: first the columns with `shrink` get narrower (down to
- * TABLE_SHRUNK_MIN), then columns without `keep` are left out, the highest rank first, then the
+ * What does not fit in the width: first the columns with `shrink` or `wrap` get narrower
+ * (down to their `min`), then columns without `keep` are left out, the highest rank first, then the
  * lines are simply long. A column whose cells are all empty is not shown unless it has `keep`.
  * Cells hold safe text (see text.h) on one line; table_cell() makes it safe by itself.
  *
@@ -33,7 +33,9 @@ struct column {
     const char *title;
     enum align align;
     bool keep;   /* never left out */
-    bool shrink; /* may be cut with a "…" */
+    bool shrink; /* may be cut with a "…" … */
+    bool wrap;   /* may be broken into several lines instead */
+    size_t min;  /* … down to this width; 0: TABLE_SHRUNK_MIN */
     int rank;    /* among the columns without `keep`: higher goes first */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 
+#include <string.h>
 #include <wchar.h>
 
 static uint32_t decode(struct str text, size_t len)
@@ -145,26 +146,35 @@ void text_append_blanks(struct buf *buf, size_t count)
     }
 }
 
+struct str text_take_line(struct str *rest, size_t columns)
+{
+    struct str all = *rest;
+    struct str line = text_prefix(all, columns);
+
+    if (line.len == all.len) {
+        *rest = str_of(NULL, 0);
+        return all;
+    }
+    /* The blank may stand just behind what fits. */
+    const char *blank = memrchr(all.ptr, ' ', line.len + 1);
+    if (blank && blank > all.ptr) {
+        size_t len = (size_t)(blank - all.ptr);
+        *rest = str_slice(all, len + 1, all.len);
+        return str_slice(all, 0, len);
+    }
+    line.len = line.len > 0 ? line.len : str_utf8_char_len(all); /* wider than the whole line */
+    *rest = str_slice(all, line.len, all.len);
+    return line;
+}
+
 static void append_wrapped_line(struct buf *buf, struct str line, size_t indent, size_t width)
 {
-    size_t column = indent;
-    bool first = true;
-
-    while (line.len > 0) {
-        struct str word = str_split(&line, ' ');
-        size_t word_width = text_width(word);
-
-        if (!first && column + 1 + word_width > width) {
+    for (bool first = true; line.ptr; first = false) {
+        if (!first) {
             buf_append_char(buf, '\n');
             text_append_blanks(buf, indent);
-            column = indent;
-        } else if (!first) {
-            buf_append_char(buf, ' ');
-            column++;
         }
-        buf_append_str(buf, word);
-        column += word_width;
-        first = false;
+        buf_append_str(buf, text_take_line(&line, width > indent ? width - indent : 1));
     }
 }
 

@@ -36,6 +36,11 @@ struct str text_prefix(struct str text, size_t columns);
 /* Appends `text` in at most `columns` columns; what is longer loses its end and gets a "…". */
 void text_append_cut(struct buf *buf, struct str text, size_t columns);
 
+/* Takes a line of at most `columns` (at least 1) off the front of `*rest`: broken at the last blank
+ * that fits, which is dropped, or inside a word that is longer. `*rest` is {NULL, 0} after the last
+ * line. */
+struct str text_take_line(struct str *rest, size_t columns);
+
 /* Appends `text` broken at blanks into lines of at most `width` columns. Lines after the first
  * begin with `indent` blanks; the first one is taken to start at column `indent`. A newline in the
  * text stays one; a line that begins with a blank is kept as it is (an example, a list). No newline
