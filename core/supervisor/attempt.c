@@ -63,9 +63,9 @@ static void attempt_overdue(struct supervisor *self, struct attempt *attempt)
 {
     if (!attempt->member) {
         placement_finish(self, attempt,
-                       &(struct supervisor_outcome){.token = attempt->token,
-                                                    .kind = SUPERVISOR_DIED,
-                                                    .cause = SUPERVISOR_CAUSE_DEADLINE});
+                         &(struct supervisor_outcome){.token = attempt->token,
+                                                      .kind = SUPERVISOR_DIED,
+                                                      .cause = SUPERVISOR_CAUSE_DEADLINE});
         return;
     }
     if (attempt->stop == STOP_NONE) {
@@ -139,8 +139,8 @@ static void put_spare(struct supervisor *self, struct attempt *attempt)
 }
 
 int placement_new(struct supervisor *self, struct connector *connector,
-                const struct supervisor_request *request, int64_t due_ms,
-                struct attempt **ret_attempt)
+                  const struct supervisor_request *request, int64_t due_ms,
+                  struct attempt **ret_attempt)
 {
     if (placement_find(self, request->token)) {
         return HUB_ERR_CONFLICT;
@@ -254,7 +254,7 @@ static void detach(struct supervisor *self, struct attempt *attempt)
 }
 
 void placement_finish(struct supervisor *self, struct attempt *attempt,
-                    const struct supervisor_outcome *outcome)
+                      const struct supervisor_outcome *outcome)
 {
     struct member *member = attempt->member;
     struct connector *connector = attempt->connector;
@@ -274,6 +274,7 @@ void attempt_finish_later(struct supervisor *self, struct attempt *attempt,
     attempt->cause = cause;
     list_remove(&attempt->link);
     list_append(&self->finished, &attempt->link);
+    supervisor_deliver_soon(self);
 }
 
 void attempts_finish_due(struct supervisor *self)
@@ -282,9 +283,9 @@ void attempts_finish_due(struct supervisor *self)
     while ((link = list_first(&self->finished)) != NULL) {
         struct attempt *attempt = CONTAINER_OF(link, struct attempt, link);
         placement_finish(self, attempt,
-                       &(struct supervisor_outcome){.token = attempt->token,
-                                                    .kind = SUPERVISOR_DIED,
-                                                    .cause = attempt->cause});
+                         &(struct supervisor_outcome){.token = attempt->token,
+                                                      .kind = SUPERVISOR_DIED,
+                                                      .cause = attempt->cause});
     }
 }
 

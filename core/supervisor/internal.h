@@ -116,6 +116,7 @@ struct supervisor {
     struct log *log;
     struct runner_house house;
     uv_prepare_t before_sleep;
+    uv_idle_t deliver; /* active while `finished` or `roomy` hold something */
     /* attempts */
     struct map attempts; /* by token */
     struct heap by_due;
@@ -139,6 +140,10 @@ struct supervisor {
     void *stop_context;
 };
 
+/* Something is in `finished` or `roomy`: its events come in the loop's next turn, before it sleeps.
+ */
+void supervisor_deliver_soon(struct supervisor *self);
+
 /* --- attempt.c ---------------------------------------------------------------------------------*/
 
 HUB_MUST_CHECK int placements_init(struct supervisor *self);
@@ -147,20 +152,20 @@ void placements_release(struct supervisor *self);
 /* Takes a place for the request: the token is known and its deadline runs. HUB_ERR_CONFLICT,
  * HUB_ERR_NOMEM. */
 HUB_MUST_CHECK int placement_new(struct supervisor *self, struct connector *connector,
-                               const struct supervisor_request *request, int64_t due_ms,
-                               struct attempt **ret_attempt);
+                                 const struct supervisor_request *request, int64_t due_ms,
+                                 struct attempt **ret_attempt);
 struct attempt *placement_find(const struct supervisor *self, uint64_t token);
 
 /* Keeps a copy of the request until there is a runner for it. Takes the descriptors. */
 HUB_MUST_CHECK int placement_hold(struct attempt *self, const struct wire_start *start,
-                                const int *fds);
+                                  const int *fds);
 
 /* What was held has been sent: the descriptors are the channel's now. */
 void placement_sent(struct attempt *self);
 
 /* Ends it: on_finished is called, then the attempt is gone. */
 void placement_finish(struct supervisor *self, struct attempt *attempt,
-                    const struct supervisor_outcome *outcome);
+                      const struct supervisor_outcome *outcome);
 /* The same with DIED and `cause`, but not before the loop's next turn. */
 void attempt_finish_later(struct supervisor *self, struct attempt *attempt,
                           enum supervisor_cause cause);

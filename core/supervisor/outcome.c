@@ -1,5 +1,6 @@
 #include "supervisor/internal.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "wire/names.h"
 
@@ -66,7 +67,9 @@ static int take_artifacts(const struct wire_result *result, const int *fds,
  * deadline, nothing, since the deadline is the law. */
 static enum supervisor_cause cause_of_stop(const struct attempt *attempt, enum wire_outcome kind)
 {
-    if (attempt->stop == STOP_DEADLINE) {
+    /* Connectors know their deadline: what they say then may come before our timer fires. */
+    bool late = attempt->stop == STOP_NONE && clock_mono_ms() >= attempt->due_ms;
+    if (late || attempt->stop == STOP_DEADLINE) {
         return SUPERVISOR_CAUSE_DEADLINE;
     }
     bool counts = kind == WIRE_OK || kind == WIRE_UNKNOWN;

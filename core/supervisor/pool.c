@@ -72,6 +72,7 @@ static void tell_room(struct connector *self)
 {
     if (self->wanted && !list_linked(&self->roomy) && connector_room(self) > 0) {
         list_append(&self->supervisor->roomy, &self->roomy);
+        supervisor_deliver_soon(self->supervisor);
     }
 }
 

@@ -66,6 +66,12 @@ static void supervisor_destroy(struct supervisor *self)
 }
 
 static void before_sleep(uv_prepare_t *handle);
+static void deliver(uv_idle_t *handle);
+
+void supervisor_deliver_soon(struct supervisor *self)
+{
+    (void)uv_idle_start(&self->deliver, deliver);
+}
 
 static int supervisor_init(struct supervisor *self)
 {
@@ -88,7 +94,9 @@ static int supervisor_init(struct supervisor *self)
         .artifacts_max = config->artifacts_max,
     };
     list_init(&self->house.unsent);
-    /* libuv cannot fail at these two. */
+    /* libuv cannot fail at these. */
+    (void)uv_idle_init(self->loop, &self->deliver);
+    self->deliver.data = self;
     (void)uv_prepare_init(self->loop, &self->before_sleep);
     self->before_sleep.data = self;
     (void)uv_prepare_start(&self->before_sleep, before_sleep);
@@ -257,7 +265,8 @@ static void connector_timer_closed(uv_handle_t *handle)
 /* All runners are gone: our own handles follow. */
 static void close_handles(struct supervisor *self)
 {
-    self->handles = 2 + 2 * self->connector_count;
+    self->handles = 3 + 2 * self->connector_count;
+    uv_close((uv_handle_t *)&self->deliver, handle_closed);
     uv_close((uv_handle_t *)&self->before_sleep, handle_closed);
     uv_close((uv_handle_t *)&self->due_timer, handle_closed);
     for (unsigned i = 0; i < self->connector_count; i++) {
@@ -267,14 +276,22 @@ static void close_handles(struct supervisor *self)
     }
 }
 
-/* What this turn has brought is passed on: ends, then room, then frames to the runners. */
+/* An idle handle runs before all prepare handles and keeps the loop from sleeping, so that what the
+ * events lead to is flushed in the same turn, whoever flushes it. */
+static void deliver(uv_idle_t *handle)
+{
+    struct supervisor *self = handle->data;
+    uv_idle_stop(handle);
+    attempts_finish_due(self);
+    supervisor_tell_room(self);
+}
+
+/* The frames of this turn leave. */
 static void before_sleep(uv_prepare_t *handle)
 {
     struct supervisor *self = handle->data;
-    attempts_finish_due(self);
-    supervisor_tell_room(self);
     runner_house_flush(&self->house);
-    if (self->stopping && self->house.count == 0 && !self->scan) {
+    if (self->stopping && self->house.count == 0 && !self->scan && list_empty(&self->finished)) {
         close_handles(self);
     }
 }

@@ -41,6 +41,7 @@ struct end {
 struct fixture {
     uv_loop_t loop;
     uv_timer_t guard;
+    uv_timer_t tick;
     bool timed_out;
     struct log log;
     struct supervisor_config config;
