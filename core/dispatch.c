@@ -1,20 +1,18 @@
 #include "dispatch.h"
 
-#include "base/file.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "inputs.h"
+#include "outputs.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#define PREPARATION_ARENA_MAX (4u << 20)
-#define OUTPUT_ARENA_MAX      (2u << 20)
+#define PREPARATION_ARENA_MAX (2u << 20)
 
 struct dispatch {
     struct dispatch_deps deps;
+    struct inputs_deps input_deps;
+    struct outputs_deps output_deps;
     struct jobs *jobs;
     struct supervisor *supervisor;
     struct map preparations; /* token → struct preparation */
@@ -23,13 +21,45 @@ struct dispatch {
     bool draining;
 };
 
-/* --- Straight through --------------------------------------------------------------------------*/
+/* An attempt whose input names files, from the engine's start to the supervisor's. */
+struct preparation {
+    struct dispatch *dispatch;
+    struct arena arena;
+    struct jobs_attempt attempt; /* copied into the arena */
+    struct inputs *inputs;
+    bool open; /* its files are: it can be started, or waits for room */
+    bool cancelled;
+    struct list link; /* in dispatch->waiting */
+};
 
-static void fill_request(const struct jobs_attempt *attempt, char id[ID_TEXT_LEN + 1],
-                         struct supervisor_request *ret_request)
+/* --- Ends --------------------------------------------------------------------------------------*/
+
+static void finish_early(struct dispatch *self, uint64_t token, enum attempt_outcome outcome,
+                         int err, struct str message)
 {
-    id_format(&attempt->id, id);
-    *ret_request = (struct supervisor_request){
+    struct jobs_outcome early = {
+        .outcome = outcome,
+        .code = str_from_c(hub_err_code(err)),
+        .message = message.len > 0 ? message : str_from_c(hub_err_title(err)),
+    };
+
+    jobs_finished(self->jobs, token, &early);
+}
+
+static void finish_failed(struct dispatch *self, uint64_t token, int err, struct str message)
+{
+    bool later = hub_err_retry_class(err) == HUB_RETRY_LATER;
+
+    finish_early(self, token, later ? ATTEMPT_RETRY : ATTEMPT_FAILED, err, message);
+}
+
+/* --- To the supervisor -------------------------------------------------------------------------*/
+
+static int place(struct dispatch *self, const struct jobs_attempt *attempt, struct inputs *inputs)
+{
+    struct supervisor_file files[JOB_FILES_MAX];
+    char id[ID_TEXT_LEN + 1] = "";
+    struct supervisor_request request = {
         .token = attempt->token,
         .connector = attempt->connector,
         .operation = attempt->operation,
@@ -38,243 +68,91 @@ static void fill_request(const struct jobs_attempt *attempt, char id[ID_TEXT_LEN
         .max_attempts = attempt->max_attempts,
         .input = attempt->input,
         .account = attempt->account,
-        /* Of the job, not of the attempt: the same in each. */
-        .idempotency_key = str_of(id, ID_TEXT_LEN),
+        .idempotency_key = str_of(id, ID_TEXT_LEN), /* of the job: the same in every attempt */
         .traceparent = attempt->traceparent,
         .timeout_ms = attempt->timeout_ms,
+        .files = files,
     };
-}
-
-static void finish_failed(struct dispatch *self, uint64_t token, int err, struct str message)
-{
-    struct jobs_outcome outcome = {
-        .outcome = ATTEMPT_FAILED,
-        .code = str_from_c(hub_err_code(err)),
-        .message = message.len > 0 ? message : str_from_c(hub_err_title(err)),
-    };
-
-    if (hub_err_retry_class(err) == HUB_RETRY_LATER) {
-        outcome.outcome = ATTEMPT_RETRY;
-    }
-    jobs_finished(self->jobs, token, &outcome);
-}
-
-/* --- Preparing: the files of an input ----------------------------------------------------------*/
-
-/* A file on its way from a reference to an open descriptor. */
-struct input_file {
-    struct preparation *preparation;
-    const struct file_ref *ref;
-    struct artifact_record artifact; /* texts in the preparation's arena */
-    int fd;
-};
-
-/* An attempt whose files are being found and opened. */
-struct preparation {
-    struct dispatch *dispatch;
-    struct arena arena;
-    struct jobs_attempt attempt; /* copied into the arena */
-    struct input_file *files;
-    unsigned file_count;
-    unsigned asking; /* questions to the store that are not answered */
-    bool cancelled;
-    bool ready; /* every file is open: it can be started, or waits for room */
-    int err;
-    struct hub_error error;
-    struct list link; /* in dispatch->waiting */
-    uv_work_t work;
-};
-
-static void preparation_free(struct preparation *self)
-{
-    for (unsigned i = 0; i < self->file_count; i++) {
-        if (self->files[i].fd >= 0) {
-            close(self->files[i].fd);
-        }
-    }
-    list_remove(&self->link);
-    map_remove(&self->dispatch->preparations,
-               str_of((const char *)&self->attempt.token, sizeof self->attempt.token));
-    arena_release(&self->arena);
-    free(self);
-}
-
-static int place(struct preparation *self)
-{
-    struct supervisor_file files[JOB_FILES_MAX];
-    struct supervisor_request request;
-    char id[ID_TEXT_LEN + 1];
     int err;
 
-    for (unsigned i = 0; i < self->file_count; i++) {
-        const struct input_file *file = &self->files[i];
-        files[i] = (struct supervisor_file){
-            .pointer = file->ref->pointer,
-            .name = file->artifact.name,
-            .media_type = file->artifact.media_type,
-            .artifact = (struct str){0},
-            .bytes = file->artifact.size,
-            .fd = file->fd,
-        };
+    id_format(&attempt->id, id);
+    if (inputs != NULL) {
+        request.file_count = inputs_files(inputs, files);
     }
-    fill_request(&self->attempt, id, &request);
-    request.files = files;
-    request.file_count = self->file_count;
-    err = supervisor_start(self->dispatch->supervisor, &request);
-    for (unsigned i = 0; err == 0 && i < self->file_count; i++) {
-        self->files[i].fd = -1; /* the supervisor's now */
+    err = supervisor_start(self->supervisor, &request);
+    if (err == 0 && inputs != NULL) {
+        inputs_given(inputs);
     }
     return err;
 }
 
-static void release(struct dispatch *self, uint64_t token)
-{
-    struct jobs_outcome outcome = {
-        .outcome = ATTEMPT_RELEASED,
-        .code = str_from_c(hub_err_code(HUB_ERR_INTERRUPTED)),
-        .message = str_from_c(hub_err_title(HUB_ERR_INTERRUPTED)),
-    };
+/* --- Preparing ---------------------------------------------------------------------------------*/
 
-    jobs_finished(self->jobs, token, &outcome);
+static struct str token_view(const uint64_t *token)
+{
+    return str_of((const char *)token, sizeof *token);
 }
 
-/* Starts it, ends it, or lets it wait for room. */
+static void preparation_free(struct preparation *self)
+{
+    map_remove(&self->dispatch->preparations, token_view(&self->attempt.token));
+    list_remove(&self->link);
+    inputs_free(self->inputs);
+    arena_release(&self->arena);
+    free(self);
+}
+
+/* Its files are open: starts it, ends it, or lets it wait for room. */
 static void settle(struct preparation *self)
 {
     struct dispatch *dispatch = self->dispatch;
     uint64_t token = self->attempt.token;
-    int err = self->err;
+    int err;
 
-    if (self->cancelled || dispatch->draining) {
-        struct jobs_outcome cancelled = {.outcome = ATTEMPT_CANCELLED};
-        bool was_cancelled = self->cancelled;
+    if (self->cancelled) {
         preparation_free(self);
-        if (was_cancelled) {
-            jobs_finished(dispatch->jobs, token, &cancelled);
-        } else {
-            release(dispatch, token);
-        }
+        finish_early(dispatch, token, ATTEMPT_CANCELLED, HUB_ERR_CANCELLED, (struct str){0});
         return;
     }
-    if (err == 0) {
-        self->ready = true;
-        err = place(self);
+    if (dispatch->draining) {
+        preparation_free(self);
+        finish_early(dispatch, token, ATTEMPT_RELEASED, HUB_ERR_INTERRUPTED, (struct str){0});
+        return;
     }
+    err = place(dispatch, &self->attempt, self->inputs);
     if (err == HUB_ERR_AGAIN) {
         if (!list_linked(&self->link)) {
             list_append(&dispatch->waiting, &self->link);
         }
         return;
     }
-    struct hub_error error = self->error;
     preparation_free(self);
     if (err < 0) {
-        finish_failed(dispatch, token, err, str_from_c(error.detail));
+        finish_failed(dispatch, token, err, (struct str){0});
     }
 }
 
-/* [pool] A sealed file in memory: the runner can only read it. */
-static int open_data(struct input_file *file, struct hub_error *error)
+static void on_inputs_open(void *context, int err, const struct hub_error *error)
 {
-    struct buf bytes;
-    int err;
+    struct preparation *self = context;
+    struct dispatch *dispatch = self->dispatch;
+    uint64_t token = self->attempt.token;
 
-    buf_init(&bytes, file->ref->data.len);
-    err = base64_decode(file->ref->data, &bytes);
-    if (err < 0) {
-        hub_fail(error, HUB_ERR_INVALID_INPUT, "%.*s/data: not Base64",
-                 STR_ARG(file->ref->pointer));
-        goto out;
-    }
-    file->artifact.size = bytes.len;
-    file->fd = memfd_create("hubd-input", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (file->fd < 0 || file_write_all(file->fd, bytes.ptr, bytes.len) < 0 ||
-        lseek(file->fd, 0, SEEK_SET) < 0 ||
-        fcntl(file->fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) <
-            0) {
-        err = hub_fail(error, HUB_ERR_IO, "an input file could not be made");
-    }
-out:
-    buf_release(&bytes);
-    return err < 0 && err != HUB_ERR_IO ? HUB_ERR_INVALID_INPUT : err;
-}
-
-static void do_open(uv_work_t *work)
-{
-    struct preparation *self = work->data;
-
-    for (unsigned i = 0; self->err == 0 && i < self->file_count; i++) {
-        struct input_file *file = &self->files[i];
-        self->err = file->ref->kind == FILE_REF_DATA
-                        ? open_data(file, &self->error)
-                        : blob_open(self->dispatch->deps.blobs, file->artifact.sha256, &file->fd,
-                                    &self->error);
-    }
-}
-
-static void after_open(uv_work_t *work, int status)
-{
-    (void)status;
-    settle(work->data);
-}
-
-static void open_files(struct preparation *self)
-{
-    if (self->err < 0 || self->cancelled) {
+    self->open = true;
+    if (err == 0 || self->cancelled) {
         settle(self);
         return;
     }
-    self->work.data = self;
-    uv_queue_work(self->dispatch->deps.loop, &self->work, do_open, after_open);
-}
-
-static void on_artifact(struct store_op *op, void *context)
-{
-    struct input_file *file = context;
-    struct preparation *self = file->preparation;
-    const struct artifact_record *found = &op->artifact_get.ret_artifact;
-
-    if (op->err < 0 && self->err == 0) {
-        self->err = hub_fail(&self->error,
-                             op->err == HUB_ERR_NOT_FOUND ? HUB_ERR_UNKNOWN_ARTIFACT : op->err,
-                             "%.*s: the artifact is not there", STR_ARG(file->ref->pointer));
-    } else if (op->err == 0) {
-        file->artifact = *found;
-        file->artifact.name = arena_str(&self->arena, found->name);
-        file->artifact.media_type = arena_str(&self->arena, found->media_type);
-        file->artifact.sha256 = arena_str(&self->arena, found->sha256);
-        if (file->artifact.sha256.ptr == NULL) {
-            self->err = hub_fail(&self->error, HUB_ERR_NOMEM, "out of memory");
-        }
-    }
-    if (--self->asking == 0) {
-        open_files(self);
-    }
-}
-
-static void ask_store(struct input_file *file)
-{
-    struct preparation *self = file->preparation;
-    struct store_op *op = store_op_new(STORE_ARTIFACT_GET);
-
-    if (op == NULL) {
-        self->err = hub_fail(&self->error, HUB_ERR_NOMEM, "out of memory");
-        return;
-    }
-    op->artifact_get.id = file->ref->artifact;
-    op->artifact_get.job = file->ref->job;
-    op->artifact_get.name = file->ref->name;
-    op->done = on_artifact;
-    op->context = file;
-    self->asking++;
-    store_submit(self->dispatch->deps.store, op);
+    preparation_free(self);
+    finish_failed(dispatch, token, err, str_from_c(error->detail));
 }
 
 static bool copy_attempt(struct preparation *self, const struct jobs_attempt *attempt)
 {
-    struct str *texts[] = {&self->attempt.type,      &self->attempt.connector,
-                           &self->attempt.operation, &self->attempt.input,
-                           &self->attempt.account,   &self->attempt.traceparent};
+    struct str *texts[] = {
+        &self->attempt.type,  &self->attempt.connector, &self->attempt.operation,
+        &self->attempt.input, &self->attempt.account,   &self->attempt.traceparent,
+    };
 
     self->attempt = *attempt;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -288,72 +166,29 @@ static bool copy_attempt(struct preparation *self, const struct jobs_attempt *at
     return true;
 }
 
-/* The files that the input names, each with its place. The references point into the copied input's
- * values, which are read for that and kept in the arena. */
-static int find_files(struct preparation *self, const struct job_type *type)
-{
-    struct json_object *input;
-    struct file_ref *refs = NULL;
-    unsigned count = 0;
-    int err = json_read(self->attempt.input, JSON_DEPTH_MAX, &input, NULL, &self->error);
-
-    if (err < 0) {
-        return err;
-    }
-    err = places_collect(&type->places, input, &self->arena, &refs, &count);
-    if (err == 0 && count > 0) {
-        self->files = arena_zalloc(&self->arena, count * sizeof *self->files);
-        err = self->files == NULL ? HUB_ERR_NOMEM : 0;
-    }
-    for (unsigned i = 0; err == 0 && i < count; i++) {
-        struct file_ref *ref = &refs[i];
-        ref->name = arena_str(&self->arena, ref->name);
-        ref->media_type = arena_str(&self->arena, ref->media_type);
-        ref->data = arena_str(&self->arena, ref->data);
-        self->files[i] = (struct input_file){.preparation = self, .ref = ref, .fd = -1};
-        self->files[i].artifact.name = ref->name;
-        self->files[i].artifact.media_type = ref->media_type;
-        self->file_count++;
-    }
-    json_object_put(input);
-    return err;
-}
-
 static int prepare(struct dispatch *dispatch, const struct jobs_attempt *attempt,
                    const struct job_type *type)
 {
     struct preparation *self = calloc(1, sizeof *self);
-    int err;
+    int err = HUB_ERR_NOMEM;
 
     if (self == NULL) {
-        return HUB_ERR_NOMEM;
+        return err;
     }
     self->dispatch = dispatch;
     list_init(&self->link);
     arena_init(&self->arena, PREPARATION_ARENA_MAX);
-    err = copy_attempt(self, attempt) ? find_files(self, type) : HUB_ERR_NOMEM;
+    if (copy_attempt(self, attempt)) {
+        err = map_put(&dispatch->preparations, token_view(&self->attempt.token), self);
+    }
     if (err == 0) {
-        struct str token = str_of((const char *)&self->attempt.token, sizeof self->attempt.token);
-        err = map_put(&dispatch->preparations, token, self);
+        err = inputs_open(&dispatch->input_deps, type, self->attempt.input, on_inputs_open, self,
+                          &self->inputs);
     }
     if (err < 0) {
         preparation_free(self);
-        return err;
     }
-    for (unsigned i = 0; i < self->file_count; i++) {
-        if (self->files[i].ref->kind != FILE_REF_DATA) {
-            ask_store(&self->files[i]);
-        }
-    }
-    if (self->asking == 0 && self->err < 0) {
-        err = self->err; /* nothing has begun: the engine hears of it at once */
-        preparation_free(self);
-        return err;
-    }
-    if (self->asking == 0) {
-        open_files(self);
-    }
-    return 0;
+    return err;
 }
 
 /* --- For the engine ----------------------------------------------------------------------------*/
@@ -361,17 +196,11 @@ static int prepare(struct dispatch *dispatch, const struct jobs_attempt *attempt
 int dispatch_start(struct dispatch *self, const struct jobs_attempt *attempt)
 {
     const struct job_type *type = types_find(self->deps.types, attempt->type);
-    struct supervisor_request request;
-    char id[ID_TEXT_LEN + 1];
 
     if (type == NULL) {
         return HUB_ERR_AGAIN; /* its connector is away: a rescan may bring it back */
     }
-    if (type->places.count > 0) {
-        return prepare(self, attempt, type);
-    }
-    fill_request(attempt, id, &request);
-    return supervisor_start(self->supervisor, &request);
+    return type->places.count > 0 ? prepare(self, attempt, type) : place(self, attempt, NULL);
 }
 
 unsigned dispatch_room(struct dispatch *self, struct str connector)
@@ -381,6 +210,7 @@ unsigned dispatch_room(struct dispatch *self, struct str connector)
     /* What is being prepared has a place already. There are at most as many as runners take. */
     MAP_FOR_EACH(e, &self->preparations) {
         const struct preparation *preparation = e->value;
+
         room -= room > 0 && str_eq(preparation->attempt.connector, connector);
     }
     return room;
@@ -388,15 +218,14 @@ unsigned dispatch_room(struct dispatch *self, struct str connector)
 
 void dispatch_cancel(struct dispatch *self, uint64_t token)
 {
-    struct preparation *preparation =
-        map_get(&self->preparations, str_of((const char *)&token, sizeof token));
+    struct preparation *preparation = map_get(&self->preparations, token_view(&token));
 
     if (preparation == NULL) {
         supervisor_cancel(self->supervisor, token);
         return;
     }
     preparation->cancelled = true;
-    if (preparation->ready) {
+    if (preparation->open) {
         settle(preparation);
     }
 }
@@ -405,6 +234,7 @@ void dispatch_capacity(struct dispatch *self, struct str connector)
 {
     LIST_FOR_EACH(link, &self->waiting) {
         struct preparation *preparation = CONTAINER_OF(link, struct preparation, link);
+
         if (str_eq(preparation->attempt.connector, connector)) {
             settle(preparation);
         }
@@ -468,123 +298,37 @@ static void translate(const struct supervisor_outcome *from, struct jobs_outcome
     ret_to->cause_number = from->cause_number;
 }
 
-/* The outputs of an attempt, on their way into blobs. */
-struct storing {
-    struct dispatch *dispatch;
-    struct arena arena;
-    uint64_t token;
-    struct jobs_outcome outcome; /* texts in the arena */
-    struct artifact_record *artifacts;
-    struct blob_pending *blobs;
-    int *fds;
-    unsigned stored;
-    int err;
-    struct hub_error error;
-    uv_work_t work;
-};
-
-static void do_store(uv_work_t *work)
+static void on_outputs_stored(void *context, uint64_t token, const struct jobs_outcome *outcome,
+                              int err, const struct hub_error *error)
 {
-    struct storing *self = work->data;
-    struct blob_store *blobs = self->dispatch->deps.blobs;
+    struct dispatch *self = context;
 
-    for (unsigned i = 0; i < self->outcome.artifact_count; i++) {
-        if (self->err == 0) {
-            self->err = blob_copy(blobs, self->fds[i], self->dispatch->deps.artifact_max,
-                                  &self->blobs[i], &self->error);
-            self->stored += self->err == 0;
-        }
-        close(self->fds[i]);
-    }
-    for (unsigned i = 0; self->err < 0 && i < self->stored; i++) {
-        blob_discard(blobs, &self->blobs[i]);
-    }
-}
-
-static void after_store(uv_work_t *work, int status)
-{
-    struct storing *self = work->data;
-    struct dispatch *dispatch = self->dispatch;
-
-    (void)status;
-    dispatch->storing--;
-    for (unsigned i = 0; self->err == 0 && i < self->stored; i++) {
-        char *hex = arena_alloc(&self->arena, SHA256_HEX_LEN + 1);
-        if (hex != NULL) {
-            sha256_hex(&self->blobs[i].digest, hex);
-            self->artifacts[i].sha256 = str_of(hex, SHA256_HEX_LEN);
-        }
-        self->artifacts[i].size = self->blobs[i].size;
-    }
-    if (self->err < 0) {
-        int err = self->err == HUB_ERR_TOO_LARGE ? HUB_ERR_OUTPUT_TOO_LARGE : self->err;
-        finish_failed(dispatch, self->token, err, str_from_c(self->error.detail));
+    self->storing--;
+    if (err < 0) {
+        err = err == HUB_ERR_TOO_LARGE ? HUB_ERR_OUTPUT_TOO_LARGE : err;
+        finish_failed(self, token, err, str_from_c(error->detail));
     } else {
-        jobs_finished(dispatch->jobs, self->token, &self->outcome);
+        jobs_finished(self->jobs, token, outcome);
     }
-    arena_release(&self->arena);
-    free(self);
-}
-
-static bool copy_outcome(struct storing *self, const struct supervisor_outcome *outcome)
-{
-    unsigned count = outcome->artifact_count;
-
-    self->token = outcome->token;
-    translate(outcome, &self->outcome);
-    self->outcome.result = arena_str(&self->arena, self->outcome.result);
-    self->outcome.connector_version = arena_str(&self->arena, self->outcome.connector_version);
-    self->artifacts = arena_zalloc(&self->arena, count * sizeof *self->artifacts);
-    self->blobs = arena_zalloc(&self->arena, count * sizeof *self->blobs);
-    self->fds = arena_alloc(&self->arena, count * sizeof *self->fds);
-    if (self->artifacts == NULL || self->blobs == NULL || self->fds == NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        self->artifacts[i].name = arena_str(&self->arena, outcome->artifacts[i].name);
-        self->artifacts[i].media_type = arena_str(&self->arena, outcome->artifacts[i].media_type);
-        self->fds[i] = outcome->artifacts[i].fd;
-    }
-    self->outcome.artifacts = self->artifacts;
-    self->outcome.blobs = self->blobs;
-    self->outcome.artifact_count = count;
-    return true;
-}
-
-static void store_outputs(struct dispatch *dispatch, const struct supervisor_outcome *outcome)
-{
-    struct storing *self = calloc(1, sizeof *self);
-
-    if (self != NULL) {
-        self->dispatch = dispatch;
-        arena_init(&self->arena, OUTPUT_ARENA_MAX);
-    }
-    if (self == NULL || !copy_outcome(self, outcome)) {
-        for (unsigned i = 0; i < outcome->artifact_count; i++) {
-            close(outcome->artifacts[i].fd);
-        }
-        if (self != NULL) {
-            arena_release(&self->arena);
-            free(self);
-        }
-        finish_failed(dispatch, outcome->token, HUB_ERR_NOMEM, STR("out of memory"));
-        return;
-    }
-    dispatch->storing++;
-    self->work.data = self;
-    uv_queue_work(dispatch->deps.loop, &self->work, do_store, after_store);
 }
 
 void dispatch_finished(struct dispatch *self, const struct supervisor_outcome *outcome)
 {
     struct jobs_outcome translated;
+    int err;
 
-    if (outcome->kind == SUPERVISOR_OK && outcome->artifact_count > 0) {
-        store_outputs(self, outcome);
+    translate(outcome, &translated);
+    if (outcome->kind != SUPERVISOR_OK || outcome->artifact_count == 0) {
+        jobs_finished(self->jobs, outcome->token, &translated);
         return;
     }
-    translate(outcome, &translated);
-    jobs_finished(self->jobs, outcome->token, &translated);
+    err = outputs_store(&self->output_deps, outcome->token, &translated, outcome->artifacts,
+                        outcome->artifact_count);
+    if (err < 0) {
+        finish_failed(self, outcome->token, err, (struct str){0});
+    } else {
+        self->storing++;
+    }
 }
 
 /* --- Life --------------------------------------------------------------------------------------*/
@@ -597,6 +341,9 @@ int dispatch_new(const struct dispatch_deps *deps, struct dispatch **ret_self)
         return HUB_ERR_NOMEM;
     }
     self->deps = *deps;
+    self->input_deps = (struct inputs_deps){deps->loop, deps->store, deps->blobs};
+    self->output_deps =
+        (struct outputs_deps){deps->loop, deps->blobs, deps->artifact_max, on_outputs_stored, self};
     map_init(&self->preparations);
     list_init(&self->waiting);
     *ret_self = self;
