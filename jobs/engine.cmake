@@ -14,7 +14,7 @@ hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h slab.h verdict.h)
 # --- Tests: the engine between a double of the store and a clock that the test turns ------------
 
 set(unit ${PROJECT_SOURCE_DIR}/tests/unit/jobs)
-foreach(test lifecycle)
+foreach(test lifecycle pure queues requests trouble model)
   hub_test(test_jobs_${test}
     SOURCES ${unit}/test_${test}.c ${unit}/world.c ${unit}/double.c
     LIBS hub_jobs)

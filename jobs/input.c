@@ -69,6 +69,21 @@ struct payload *payload_keep(struct jobs *jobs, struct payload *self)
     return self;
 }
 
+/* The store has no input for this job, and trying again would not help. */
+static void unreadable(struct jobs *jobs, struct job *job, int err)
+{
+    struct store_op *op = err == HUB_ERR_NOT_FOUND ? NULL : move_new(jobs);
+
+    if (!op) {
+        move_resync(jobs, job);
+        return;
+    }
+    op->job_move.error_code = str_from_c(hub_err_code(err));
+    op->job_move.error_message = str_from_c(hub_err_title(err));
+    errand_of(op)->must = true;
+    move_job(jobs, job, JOB_FAILED, op);
+}
+
 static void on_input(struct jobs *jobs, struct errand *errand)
 {
     const struct store_job_input *answer = &errand->op->job_input;
@@ -77,7 +92,7 @@ static void on_input(struct jobs *jobs, struct errand *errand)
 
     if (errand->op->err < 0) {
         attempt_free(jobs, attempt, false);
-        move_resync(jobs, job);
+        unreadable(jobs, job, errand->op->err);
         return;
     }
     attempt->payload = payload_new(answer->ret_input, answer->ret_account, answer->ret_traceparent);

@@ -203,6 +203,10 @@ static void on_record(struct jobs *self, struct errand *errand)
         move_resync(self, job); /* released after the store had read it */
         return;
     }
+    if (errand->op->err < 0) {
+        log_error(self->log, "jobs", "a job could not be read and is left as it is on record",
+                  "error=%s", hub_err_code(errand->op->err));
+    }
     if (errand->op->err < 0 || job_state_terminal(record->state)) {
         if (errand->op->err == 0) {
             enter(job, record->state);

@@ -403,13 +403,16 @@ static struct mail *cut(struct mail **queue, struct mail ***end, unsigned *count
         link = &(*link)->next;
         taken++;
     }
+    if (taken == 0) {
+        return NULL;
+    }
     *queue = *link;
     *link = NULL;
     if (!*queue) {
         *end = queue;
     }
     *count -= taken;
-    return taken ? first : NULL;
+    return first;
 }
 
 static struct store_op *op_of(struct mail *mail)

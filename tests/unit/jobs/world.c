@@ -15,7 +15,7 @@ struct world_connector *world_connector(struct world *self, struct str name)
         struct world_connector *connector = &self->connectors[i];
         if (!connector->name) {
             char *copy = strndup(name.ptr, name.len);
-            *connector = (struct world_connector){.name = copy, .room = 1000};
+            *connector = (struct world_connector){.name = copy, .room = self->room};
         }
         if (str_eq(str_from_c(connector->name), name)) {
             return connector;
@@ -133,7 +133,7 @@ void world_answer(void *context, int err)
     *answer = err;
 }
 
-static void open_engine(struct world *self)
+static int open_engine(struct world *self)
 {
     struct hub_error error;
     int loaded = 1;
@@ -143,8 +143,8 @@ static void open_engine(struct world *self)
     jobs_load(self->jobs, world_answer, &loaded);
     while (double_read(self->store, 1)) {
     }
-    assert_int_equal(loaded, 0);
     world_settle(self);
+    return loaded;
 }
 
 void world_open(struct world *self, const struct jobs_config *config)
@@ -153,8 +153,9 @@ void world_open(struct world *self, const struct jobs_config *config)
     log_init(&self->log, open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_DEBUG, LOG_KEY_VALUE);
     self->store = double_new();
     self->now = WORLD_START;
+    self->room = 1000;
     self->config = config ? *config : (struct jobs_config){.seed = 1};
-    open_engine(self);
+    assert_int_equal(open_engine(self), 0);
 }
 
 static void close_engine(struct world *self)
@@ -172,15 +173,23 @@ static void close_engine(struct world *self)
     self->jobs = NULL;
 }
 
-void world_restart(struct world *self)
+int world_try_restart(struct world *self, int read_error)
 {
     close_engine(self);
     memset(self->running, 0, sizeof self->running);
     self->running_count = 0;
     for (int i = 0; i < WORLD_CONNECTORS && self->connectors[i].name; i++) {
-        self->connectors[i].room = 1000;
+        self->connectors[i].room = self->room;
     }
-    open_engine(self);
+    self->store->read_error = read_error;
+    int err = open_engine(self);
+    self->store->read_error = 0;
+    return err;
+}
+
+void world_restart(struct world *self)
+{
+    assert_int_equal(world_try_restart(self, 0), 0);
 }
 
 void world_close(struct world *self)

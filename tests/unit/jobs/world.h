@@ -58,7 +58,8 @@ struct world {
     bool hold; /* world_settle() does not let the store work */
     struct running running[WORLD_RUNNING_MAX];
     unsigned running_count;
-    struct world_connector connectors[WORLD_CONNECTORS]; /* unnamed: made on the way, room 1000 */
+    struct world_connector connectors[WORLD_CONNECTORS]; /* unnamed: made on the way */
+    unsigned room; /* of a new one, and of all after a restart; 1000 */
     int start_error;
     enum attempt_outcome finish_inside; /* with `finishes_inside`: start() ends it at once */
     bool finishes_inside;
@@ -73,6 +74,7 @@ struct world {
 void world_open(struct world *self, const struct jobs_config *config);
 /* The engine dies, the store stays as it was; a new engine loads it. */
 void world_restart(struct world *self);
+int world_try_restart(struct world *self, int read_error);
 void world_close(struct world *self);
 
 /* Store and tick, until nothing is left to do now. */
