@@ -48,7 +48,7 @@ void body_fail(struct http_exchange *exchange, int err, const char *why)
     struct body *self = &exchange->body;
     enum body_mode mode = self->mode;
     exchange->req.keep_alive = false;
-    self->mode = BODY_DISCARD;
+    self->mode = BODY_FAILED;
     if (mode == BODY_COLLECT) {
         refuse(exchange, err, why);
     } else if (mode == BODY_STREAM) {

@@ -118,7 +118,8 @@ static void process(struct http_connection *self, struct str in)
     self->rest = NULL;
     self->is_processing = false;
     keep_rest(self, in, rest);
-    if (self->has_eof && needs_input(self)) {
+    /* What is on its way out may still arrive; everything else waits for bytes in vain. */
+    if (self->has_eof && self->state != CONN_ANSWER && needs_input(self)) {
         connection_close(self);
     }
     update_reading(self);
@@ -188,7 +189,6 @@ static bool step_idle(struct http_connection *self, struct str *in)
 static void refuse(struct http_connection *self, int err, const char *why)
 {
     struct http_request *req = &self->exchange->req;
-    self->server->stats.requests_malformed++;
     log_debug(self->server->log, "http", "request refused", "err=%s", hub_err_code(err));
     req->method = self->scan.method;
     req->keep_alive = false;
@@ -216,6 +216,7 @@ static bool step_head(struct http_connection *self, struct str *in)
         take(in, len);
     }
     if (got < 0) {
+        server->stats.requests_malformed++;
         refuse(self, got, why);
         return true;
     }

@@ -210,6 +210,7 @@ enum body_mode {
     BODY_COLLECT, /* http_read_body() */
     BODY_STREAM,  /* http_stream_body() */
     BODY_DISCARD, /* the answer was given */
+    BODY_FAILED,  /* malformed, too large or too slow: not looked at any more */
 };
 
 struct body {
@@ -296,9 +297,10 @@ void body_fail(struct http_exchange *exchange, int err, const char *why);
 /* The handler answers now. Returns the connection that the answer goes to, or NULL if the client is
  * gone. Decides whether the connection is kept. */
 struct http_connection *answer_begin(struct http_exchange *self, enum answer_kind kind);
-/* Writes the head into server->head. `length` -1: no Content-Length. */
-struct str answer_head(struct http_exchange *self, const struct http_response *response,
-                       int64_t length);
+/* Sends the head and `body`, after answer_begin() gave a connection. `length` is what
+ * Content-Length says, -1 for none; it is the caller's to send as much. */
+void answer_send(struct http_exchange *self, const struct http_response *response, int64_t length,
+                 struct str body);
 bool answer_has_no_body(const struct http_exchange *self, int status);
 /* Something was sent, or the client has taken something: goes on with the answer. */
 void answer_progress(struct http_connection *conn);

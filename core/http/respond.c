@@ -105,8 +105,9 @@ static void append_field(struct buf *head, struct str name, struct str value)
     buf_append(head, "\r\n", 2);
 }
 
-struct str answer_head(struct http_exchange *self, const struct http_response *response,
-                       int64_t length)
+/* Writes the head into server->head. */
+static struct str write_head(struct http_exchange *self, const struct http_response *response,
+                             int64_t length)
 {
     struct http_server *server = self->server;
     struct buf *head = &server->head;
@@ -167,7 +168,9 @@ struct http_connection *answer_begin(struct http_exchange *self, enum answer_kin
     unsigned max = server->limits.requests_per_connection_max;
     conn->close_after = !self->req.keep_alive || server->is_draining || conn->has_eof ||
                         (max != 0 && conn->requests >= max) || rest_is_too_long(&self->body);
-    self->body.mode = BODY_DISCARD;
+    if (self->body.mode != BODY_FAILED) {
+        self->body.mode = BODY_DISCARD;
+    }
     self->body.limit = self->body.received + HTTP_REST_MAX;
     connection_move(conn, CONN_ANSWER);
     return conn;
@@ -199,22 +202,28 @@ void answer_progress(struct http_connection *conn)
     }
 }
 
-void http_respond(struct http_request *req, const struct http_response *response)
+void answer_send(struct http_exchange *self, const struct http_response *response, int64_t length,
+                 struct str body)
 {
-    struct http_exchange *self = exchange_of(req);
-    struct http_connection *conn = answer_begin(self, ANSWER_MEMORY);
-    if (conn == NULL) {
-        return;
-    }
-    struct str body = response->body;
-    struct str head = answer_head(self, response, (int64_t)body.len);
+    struct http_connection *conn = self->req.connection;
+    struct str head = write_head(self, response, length);
     if (buf_failed(&self->server->head)) {
         connection_close(conn);
         return;
     }
-    bool is_head_only = answer_has_no_body(self, response->status) || body.len == 0;
-    uv_buf_t bufs[2] = {uv_buf_init((char *)head.ptr, (unsigned)head.len),
+    uv_buf_t bufs[2] = {{.base = (char *)head.ptr, .len = head.len},
                         {.base = (char *)body.ptr, .len = body.len}};
-    output_send(conn, bufs, is_head_only ? 1 : 2);
+    output_send(conn, bufs, body.len > 0 ? 2 : 1);
     answer_progress(conn);
+}
+
+void http_respond(struct http_request *req, const struct http_response *response)
+{
+    struct http_exchange *self = exchange_of(req);
+    if (answer_begin(self, ANSWER_MEMORY) == NULL) {
+        return;
+    }
+    bool has_no_body = answer_has_no_body(self, response->status);
+    answer_send(self, response, (int64_t)response->body.len,
+                has_no_body ? (struct str){NULL, 0} : response->body);
 }

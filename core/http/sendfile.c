@@ -171,21 +171,23 @@ void file_send_progress(struct http_exchange *exchange)
 {
     struct file_send *self = exchange->answer.file;
     struct http_connection *conn = exchange->req.connection;
-    if (self == NULL || self->socket >= 0) {
+    if (self != NULL && self->socket >= 0) {
         return; /* under way */
     }
-    if (open_socket(self, conn)) {
+    if (self != NULL && open_socket(self, conn)) {
         queue(self);
     } else {
-        connection_close(conn);
+        connection_close(conn); /* the promised length cannot be sent */
     }
 }
 
+/* Takes `fd` over; NULL, with `fd` closed, if out of memory. */
 static struct file_send *file_send_new(struct http_exchange *exchange, int fd, uint64_t offset,
                                        uint64_t len)
 {
     struct file_send *self = calloc(1, sizeof *self);
     if (self == NULL) {
+        close(fd);
         return NULL;
     }
     self->server = exchange->server;
@@ -206,22 +208,10 @@ void http_respond_file(struct http_request *req, const struct http_response *res
     struct http_connection *conn = answer_begin(self, is_head_only ? ANSWER_MEMORY : ANSWER_FILE);
     if (conn == NULL || is_head_only) {
         close(fd);
-    }
-    if (conn == NULL) {
-        return;
-    }
-    if (!is_head_only) {
+    } else {
         self->answer.file = file_send_new(self, fd, offset, len);
     }
-    struct str head = answer_head(self, response, (int64_t)len);
-    if (buf_failed(&self->server->head) || (!is_head_only && self->answer.file == NULL)) {
-        if (!is_head_only && self->answer.file == NULL) {
-            close(fd);
-        }
-        connection_close(conn);
-        return;
+    if (conn != NULL) {
+        answer_send(self, response, (int64_t)len, (struct str){NULL, 0});
     }
-    uv_buf_t buf = uv_buf_init((char *)head.ptr, (unsigned)head.len);
-    output_send(conn, &buf, 1);
-    answer_progress(conn);
 }

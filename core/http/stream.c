@@ -6,24 +6,16 @@ void http_stream_begin(struct http_request *req, const struct http_response *res
                        http_drain_fn *on_drain, void *context)
 {
     struct http_exchange *self = exchange_of(req);
-    struct http_connection *conn = answer_begin(self, ANSWER_STREAM);
     struct answer *answer = &self->answer;
     answer->on_drain = on_drain;
     answer->drain_context = context;
-    if (conn == NULL) {
+    if (answer_begin(self, ANSWER_STREAM) == NULL) {
         return;
     }
     answer->is_body_less = answer_has_no_body(self, response->status);
     /* An HTTP/1.0 client knows no chunks; it takes the end of the connection for the end. */
     answer->is_chunked = !self->is_http_1_0 && !answer->is_body_less;
-    struct str head = answer_head(self, response, -1);
-    if (buf_failed(&self->server->head)) {
-        connection_close(conn);
-        return;
-    }
-    uv_buf_t buf = uv_buf_init((char *)head.ptr, (unsigned)head.len);
-    output_send(conn, &buf, 1);
-    answer_progress(conn);
+    answer_send(self, response, -1, (struct str){NULL, 0});
 }
 
 static void send_chunk(struct http_connection *conn, bool is_chunked, struct str bytes)

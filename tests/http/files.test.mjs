@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import http from 'node:http';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -79,6 +80,14 @@ test('files', { timeout: 60000 }, async (t) => {
     const responses = await client.got(4);
     assert.deepEqual(responses.map(({ body }) => body), ['mal', '', 'small', 'hello\n']);
     client.close();
+  });
+
+  await t.test('a client that shuts its side gets all of it', async () => {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.end(GET('/files/big'));
+    let length = 0;
+    for await (const data of socket) length += data.length;
+    assert.ok(length > SIZE, `${length}`);
   });
 
   await t.test('a file that is shorter than promised ends the connection', async () => {
