@@ -3,6 +3,7 @@
  */
 #include <hub/connector.h>
 
+#include <signal.h>
 #include <unistd.h>
 
 #define FLAW_NONE         0
@@ -24,6 +25,12 @@
 #define VERSION "1.0.0"
 #endif
 
+__attribute__((unused)) static void crash(void)
+{
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer would turn the signal into an exit */
+    *(volatile int *)8 = 1;
+}
+
 __attribute__((unused)) static void start(hub_instance *instance, hub_job *job)
 {
     const hub_host *host = (const hub_host *)instance;
@@ -40,7 +47,7 @@ static hub_instance *create(const hub_host *host)
     host->log(0, HUB_LOG_ERROR, HUB_STR("no licence file"));
     return 0;
 #elif FLAW == FLAW_CREATE_CRASH
-    *(volatile int *)8 = 1;
+    crash();
 #endif
     return (hub_instance *)host;
 }
@@ -97,7 +104,7 @@ const hub_connector *hub_connector_entry(uint32_t host_abi)
 #if FLAW == FLAW_ENTRY_NULL
     return 0;
 #elif FLAW == FLAW_ENTRY_CRASH
-    *(volatile int *)8 = 1;
+    crash();
 #elif FLAW == FLAW_LOAD_HANG
     for (;;)
         pause();
