@@ -10,7 +10,10 @@
  *     struct http_match match;
  *     int err = http_router_match(router, req, &match);   // HUB_ERR_NOT_FOUND, _METHOD_NOT_ALLOWED
  *
- * HEAD is answered by the GET row. The router is immutable after http_router_new(). Thread: [any].
+ * Of several rows that match, the one with a literal where the others have a parameter wins, from
+ * left to right. Literals are compared as sent: "/v1/%6aobs" is another path. "//" and a trailing
+ * "/" are not ignored. HEAD is answered by the GET row. The router is immutable after
+ * http_router_new(). Thread: [any].
  */
 #ifndef HUB_HTTP_ROUTE_H
 #define HUB_HTTP_ROUTE_H
@@ -34,20 +37,25 @@ struct http_match {
 };
 
 struct http_router;
+/* The patterns must outlive the router. HUB_ERR_INVALID_INPUT for one without a leading '/', with
+ * more than 4 parameters or 16 segments, HUB_ERR_CONFLICT for two rows that match the same. */
 HUB_MUST_CHECK int http_router_new(const struct http_route *routes, size_t count,
                                    struct http_router **ret_router);
 void http_router_free(struct http_router *self);
 
 /* 0, HUB_ERR_NOT_FOUND, HUB_ERR_METHOD_NOT_ALLOWED, HUB_ERR_BAD_REQUEST (bad percent-encoding, or a
- * decoded NUL, '/' or control byte in a parameter). */
+ * decoded NUL, '/' or control byte in a parameter, one that is not UTF-8, or is "." or ".."), or
+ * HUB_ERR_NOMEM. On failure only `ret_match->allowed` is set, and only by METHOD_NOT_ALLOWED. */
 HUB_MUST_CHECK int http_router_match(const struct http_router *self, struct http_request *req,
                                      struct http_match *ret_match);
 
 /* The value of a query parameter, percent-decoded ('+' is a blank) into `arena`. Returns 1 and the
- * value, 0 if it is absent, HUB_ERR_BAD_REQUEST if it is malformed or given twice. */
+ * value, 0 if it is absent, HUB_ERR_BAD_REQUEST if it is malformed (a bad escape, NUL, not UTF-8)
+ * or given twice, HUB_ERR_NOMEM. */
 HUB_MUST_CHECK int http_query_get(struct str query, const char *name, struct arena *arena,
                                   struct str *ret_value);
-/* The next pair of a query string, for checking that all names are known; false at the end. */
+/* The next pair of a query string, not decoded, for checking that all names are known; false at the
+ * end. `*rest` is the query at first. */
 bool http_query_next(struct str *rest, struct str *ret_name, struct str *ret_value);
 
 #endif

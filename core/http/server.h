@@ -28,13 +28,22 @@
  * pointer is dead. What the server finds wrong before `on_request` (malformed, too large, too
  * slow) it answers itself, as problem+json, and closes.
  *
+ * AN EARLY ANSWER. The request's body may still be coming when it is answered. A rest of up to
+ * 64 KiB is dropped and the connection kept; with more to come the answer says `Connection: close`
+ * and the client is listened to for a while, so that it sees the answer.
+ *
  * STRICTNESS. The connection owns its bytes: a header block is collected whole, scanned against
- * RFC 9112 and RFC 9110, and only then parsed by llhttp; see scan.h for each rule with its section.
+ * RFC 9112 and RFC 9110, and only then parsed by llhttp; see scan.c for each rule with its section.
+ * Where the two readings differ the request is refused. Chunked bodies are decoded by chunk.c.
  *
  * TIME. Headers must be complete `header_ms` after their first byte, or after the connection was
  * accepted; a body must keep up `body_min_rate` after a grace; an idle connection is closed after
  * `idle_ms`; a client that does not read its answer for `write_ms` is cut off. All deadlines are
- * absolute: sending a byte now and then does not move them.
+ * absolute: sending a byte now and then does not move them, nor does taking one.
+ *
+ * SIGPIPE. libuv writes with writev(2), which cannot be told not to raise it; http_server_new()
+ * ignores the signal for the process unless it is handled already. A child must be given its
+ * default back (uv_spawn() does so).
  *
  * Thread: everything here is [loop].
  */
@@ -68,18 +77,20 @@ enum http_method {
 
 const char *http_method_name(enum http_method method);
 
-/* Caps and deadlines. http_limits_default() gives DESIGN §5's. */
+/* Caps and deadlines, in bytes, milliseconds and bytes a second. http_limits_default() fills in
+ * what the comments say. A deadline of 0 never comes. */
 struct http_limits {
-    size_t request_line_max;   /* bytes, 8 KiB: 414 */
-    size_t headers_max;        /* bytes of the whole header block, 16 KiB: 431 */
-    unsigned header_count_max; /* fields, 100: 431 */
-    unsigned connections_max;  /* in all; more are closed at once. 0: from RLIMIT_NOFILE */
-    unsigned connections_per_address_max; /* of one IP address; Unix sockets don't count */
-    unsigned header_ms;
-    unsigned idle_ms;
-    unsigned write_ms;
-    unsigned body_grace_ms;               /* before body_min_rate counts */
-    unsigned body_min_rate;               /* bytes a second, on average since the body began */
+    size_t request_line_max;   /* without its CRLF; 8 KiB: 414 */
+    size_t headers_max;        /* all field lines together; 16 KiB: 431. Trailers too */
+    unsigned header_count_max; /* 100: 431 */
+    unsigned connections_max;  /* in all; more are closed at once. 0: RLIMIT_NOFILE less 128 */
+    /* Of one IPv4 address or IPv6 /64; Unix sockets don't count. 0: 3/4 of connections_max. */
+    unsigned connections_per_address_max;
+    unsigned header_ms;                   /* 10,000 */
+    unsigned idle_ms;                     /* 75,000 */
+    unsigned write_ms;                    /* 30,000; in each such time the client must take 4 KiB */
+    unsigned body_grace_ms;               /* 5,000; before body_min_rate counts */
+    unsigned body_min_rate;               /* 1,024; on average since the body was asked for */
     unsigned requests_per_connection_max; /* 0: no limit */
 };
 void http_limits_default(struct http_limits *ret_limits);
@@ -111,10 +122,10 @@ struct http_request {
     bool has_body;          /* Content-Length > 0 or chunked */
     bool keep_alive;
     struct http_peer peer;
-    struct arena arena;                 /* for the handler too; ends with the request */
-    int64_t started_ns;                 /* monotonic, when the header block was complete */
-    void *user;                         /* for the handler */
-    struct http_connection *connection; /* the server's */
+    struct arena arena; /* for the handler too, up to 4 MiB; ends with the request */
+    int64_t started_ns; /* monotonic, when the header block was complete */
+    void *user;         /* for the handler */
+    struct http_connection *connection; /* the server's; NULL once it is gone */
 };
 
 typedef void http_request_fn(struct http_request *req, void *app);
@@ -125,16 +136,19 @@ HUB_MUST_CHECK int http_server_new(uv_loop_t *loop, const struct http_limits *li
                                    struct log *log, http_request_fn *on_request, void *app,
                                    struct http_server **ret_server, struct hub_error *error);
 
-/* `port` 0 picks a free one; `*ret_port` gets the port that it is. An IPv6 address is given without
- * brackets. */
+/* `port` 0 picks a free one; `*ret_port` (may be NULL) gets the port that it is. An IPv6 address is
+ * given without brackets. May be called several times. HUB_ERR_INVALID_INPUT if it is no address.
+ */
 HUB_MUST_CHECK int http_server_listen_tcp(struct http_server *self, const char *address, int port,
                                           int *ret_port, struct hub_error *error);
-/* A socket file with mode 0660; a stale one (nobody listens) is replaced. Removed on close. */
+/* A socket file with mode 0660; a stale one (nobody listens) is replaced, one that is in use or
+ * another kind of file is HUB_ERR_CONFLICT. Removed on close. */
 HUB_MUST_CHECK int http_server_listen_unix(struct http_server *self, const char *path,
                                            struct hub_error *error);
 
 /* No new connections; idle ones are closed; requests that run are answered with
- * `Connection: close`. `on_drained` is called once none is left. */
+ * `Connection: close`. `on_drained` (may be NULL) is called once none is left, perhaps before this
+ * returns; it may close the server. */
 void http_server_drain(struct http_server *self, void (*on_drained)(void *context), void *context);
 /* Cuts off everything that is left and frees the server from the loop's close callbacks. NULL does
  * nothing. Streams and waiting requests hear of it by http_on_gone(). */
@@ -155,15 +169,20 @@ struct str http_header(const struct http_request *req, const char *name);
 /* Is there more than one field of this name? */
 bool http_header_repeated(const struct http_request *req, const char *name);
 
-/* Asks for the whole body. Sends `100 Continue` first if the client waits for it. More than `limit`
- * bytes: the server answers 413 itself and `on_body` is not called; nor is it when the client goes
- * away. With no body `on_body` gets an empty view, before this returns. */
+/* Asks for the whole body. Sends `100 Continue` first if the client waits for it. `on_body`'s view
+ * lives as long as the request. With no body it gets an empty view, before this returns.
+ *
+ * Until then the request belongs to the server: a body of more than `limit` bytes, a malformed or
+ * too slow one it answers itself (413, 400, 408), and when the client goes away the request just
+ * ends; `on_body` and on_gone are not called. So hold nothing for the request meanwhile that does
+ * not live in its arena. */
 void http_read_body(struct http_request *req, size_t limit, http_body_fn *on_body, void *context);
 
 /* Asks for the body as it comes; `on_chunk` views live during the call only. `on_end` is called
- * exactly once, unless the handler answers before the end: then the rest is discarded (or the
- * connection closed) and neither is called again. After an `err` of HUB_ERR_CLOSED the handler
- * still answers, as always; other errors it turns into the answer of its choice. */
+ * exactly once (with no body, or one announced as too large: before this returns), unless the
+ * handler answers before the end: then the rest is discarded and neither is called again. After an
+ * `err` of HUB_ERR_CLOSED the handler still answers, as always, and on_gone is not called any more;
+ * other errors it turns into the answer of its choice, after which the connection is closed. */
 void http_stream_body(struct http_request *req, uint64_t limit, http_chunk_fn *on_chunk,
                       http_body_end_fn *on_end, void *context);
 /* No more chunks until resumed; the client feels it through TCP. Allowed inside on_chunk. The
@@ -171,8 +190,12 @@ void http_stream_body(struct http_request *req, uint64_t limit, http_chunk_fn *o
 void http_body_pause(struct http_request *req);
 void http_body_resume(struct http_request *req);
 
-/* `on_gone` is called once if the client goes away before the answer was given; the handler must
- * still answer (with anything) to release the request, and may do so inside the call. */
+/* `on_gone` is called once if the client goes away before the answer was given (a stream: ended);
+ * the handler must still answer (with anything) to release the request, and may do so inside the
+ * call. It is never called from within another call of this header.
+ *
+ * A client that only shuts its sending side counts as gone, since it cannot be told from one that
+ * closed; so who waits on its behalf stops. If it still listens it gets the answer nevertheless. */
 void http_on_gone(struct http_request *req, http_gone_fn *on_gone, void *context);
 bool http_is_gone(const struct http_request *req);
 
@@ -192,20 +215,23 @@ struct http_response {
 };
 
 void http_response_init(struct http_response *self, int status);
-/* `name` must be a token and `value` free of control bytes: asserted in debug builds; in release
- * builds a bad field is left out. */
+/* `name` must be a token and `value` free of control bytes, and there is room for 24: asserted in
+ * debug builds; in release builds a bad field is left out. */
 void http_response_header(struct http_response *self, const char *name, struct str value);
 
 void http_respond(struct http_request *req, const struct http_response *response);
 
 /* Sends `len` bytes of `fd` from `offset`; closes `fd` in any case. The file must not shrink
- * meanwhile: if it does the connection is cut off. Disk reads happen off the loop. */
+ * meanwhile: if it does the connection is cut off. Disk reads happen in libuv's thread pool, which
+ * a slow client does not occupy. */
 void http_respond_file(struct http_request *req, const struct http_response *response, int fd,
                        uint64_t offset, uint64_t len);
 
-/* A body of unknown length, chunked. http_stream_write() queues a copy and returns how many bytes
- * are waiting to be sent: who gets back more than HTTP_STREAM_HIGH stops until `on_drain`. What is
- * written beyond HTTP_STREAM_MAX cuts the client off (it does not read). */
+/* A body of unknown length, chunked (to HTTP/1.0: up to the connection's end). http_stream_write()
+ * queues a copy and returns how many bytes are waiting to be sent: who gets back more than
+ * HTTP_STREAM_HIGH stops until `on_drain` (may be NULL), which comes when half of that is left.
+ * What is written beyond HTTP_STREAM_MAX cuts the client off (it does not read): then, as for any
+ * client that is gone, 0 is returned, and the stream must still be ended. */
 #define HTTP_STREAM_HIGH (64 * 1024)
 #define HTTP_STREAM_MAX  (1024 * 1024)
 void http_stream_begin(struct http_request *req, const struct http_response *response,
