@@ -1,5 +1,6 @@
 /* hubctl tail: live events, for as long as somebody looks. */
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "hubctl/app.h"
 #include "hubctl/commands.h"
@@ -16,7 +17,11 @@
 #define RETRY_FIRST_MS 250
 #define RETRY_MAX_MS   5000
 #define WAIT_MS        60000
-#define TYPE_WIDTH     20
+
+/* The columns of a line: time, state, job, and the rest of the width for what happened. */
+#define CLOCK_WIDTH 12
+#define STATE_WIDTH 9
+#define WHAT_COLUMN (CLOCK_WIDTH + STATE_WIDTH + ID_TEXT_LEN + 3 * 2)
 
 struct tail {
     struct app *app;
@@ -62,37 +67,45 @@ static void append_padded(struct buf *buf, bool colour, enum style style, struct
     buf_release(&safe);
 }
 
+/* "image.transform  attempt 1", or "image.transform  40 %  resizing" */
+static void append_what(struct buf *buf, const struct event *event)
+{
+    struct json_object *fraction;
+    int64_t attempt = 0;
+
+    text_append_safe(buf, text_of(event->data, "type"));
+    if (json_object_object_get_ex(event->data, "fraction", &fraction)) {
+        buf_append_format(buf, "  %d %%  ", (int)(json_object_get_double(fraction) * 100));
+        text_append_safe(buf, text_of(event->data, "message"));
+    } else if (json_get_i64(event->data, "attempt", &attempt) && attempt > 0) {
+        buf_append_format(buf, "  attempt %" PRId64, attempt);
+    }
+}
+
+static size_t what_width(const struct output *output)
+{
+    return output->out_width > WHAT_COLUMN ? output->out_width - WHAT_COLUMN : 1;
+}
+
 static void append_event(const struct output *output, struct buf *line, const struct event *event)
 {
     bool is_job = str_eq(event->name, STR("job"));
-    struct str what = is_job ? text_of(event->data, "state") : event->name;
+    struct str state = is_job ? text_of(event->data, "state") : event->name;
     int64_t at = clock_wall_ms();
-    int64_t attempt = 0;
-    struct buf time;
+    struct buf text;
 
     clock_parse(text_of(event->data, "at"), &at);
-    buf_init(&time, BUF_NO_LIMIT);
-    append_clock(&time, at);
-    style_append(line, output->out_colour, STYLE_DIM, buf_view(&time));
-    buf_release(&time);
-    buf_append_str(line, STR("  "));
-    append_padded(line, output->out_colour, is_job ? job_state_style(what) : STYLE_BLUE, what, 9);
-    append_padded(line, false, STYLE_PLAIN, text_of(event->data, "type"), TYPE_WIDTH);
-    append_padded(line, output->out_colour, STYLE_DIM, text_of(event->data, "job"), 36);
-    if (is_job) {
-        json_get_i64(event->data, "attempt", &attempt);
-        if (attempt > 0) {
-            buf_append_format(line, "attempt %" PRId64, attempt);
-        }
-    } else {
-        struct json_object *fraction = json_object_object_get(event->data, "fraction");
-        buf_append_format(line, "%3d %%  ", (int)(json_object_get_double(fraction) * 100));
-        text_append_safe(line, text_of(event->data, "message"));
-    }
-    while (line->len > 0 && line->ptr[line->len - 1] == ' ') {
-        line->len--;
-    }
+    buf_init(&text, BUF_NO_LIMIT);
+    append_clock(&text, at);
+    append_padded(line, output->out_colour, STYLE_DIM, buf_view(&text), CLOCK_WIDTH);
+    append_padded(line, output->out_colour, is_job ? job_state_style(state) : STYLE_BLUE, state,
+                  STATE_WIDTH);
+    append_padded(line, output->out_colour, STYLE_DIM, text_of(event->data, "job"), ID_TEXT_LEN);
+    buf_clear(&text);
+    append_what(&text, event);
+    text_append_cut(line, buf_view(&text), what_width(output));
     buf_append_char(line, '\n');
+    buf_release(&text);
 }
 
 static void show(struct tail *self, const struct event *event)

@@ -132,7 +132,7 @@ int main(int argc, char **argv)
     if (!setlocale(LC_CTYPE, "C.UTF-8")) {
         setlocale(LC_CTYPE, "");
     }
-    must_ok(options_init(&options, argc - 1, argv + 1));
+    must_ok(options_init(&options, argc - 1, (const char *const *)argv + 1));
     options_use(&options, command_global_options);
     buf_init(&chosen.path, BUF_NO_LIMIT);
     int err = choose(&chosen, &options);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int options_init(struct options *self, int argc, char **argv)
+int options_init(struct options *self, int argc, const char *const *argv)
 {
     size_t room = (size_t)argc + 1;
 

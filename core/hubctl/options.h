@@ -69,7 +69,7 @@ struct options {
     const char **words; /* what is no option, in order */
     size_t words_len;
     int argc; /* what is still to be parsed */
-    char **argv;
+    const char *const *argv;
 };
 
 enum options_until {
@@ -78,7 +78,7 @@ enum options_until {
 };
 
 /* 0 or HUB_ERR_NOMEM. */
-HUB_MUST_CHECK int options_init(struct options *self, int argc, char **argv);
+HUB_MUST_CHECK int options_init(struct options *self, int argc, const char *const *argv);
 void options_release(struct options *self);
 
 /* Adds a table (NULL is fine); at most OPTIONS_TABLES_MAX. */
