@@ -47,7 +47,7 @@ static void on_inserted(struct jobs *self, struct errand *errand)
     errand->tell_submitted(errand->tell_context, op);
 }
 
-static int begin(struct jobs *self, struct store_op *op, struct errand **ret_errand)
+static int begin(struct jobs *self, struct store_op *op)
 {
     struct job_record *record = &op->job_insert.job;
     struct errand *errand = errand_attach(self, op, on_inserted);
@@ -65,26 +65,20 @@ static int begin(struct jobs *self, struct store_op *op, struct errand **ret_err
     record->id = id_next(&self->ids, self->now);
     record->created_at = self->now;
     record->state = record->run_at > self->now ? JOB_SCHEDULED : JOB_QUEUED;
-    int err = birth_job(self, record, false, &errand->job);
-    if (err == 0) {
-        *ret_errand = errand;
-    }
-    return err;
+    return birth_job(self, record, false, &errand->job);
 }
 
 void jobs_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn *done, void *context)
 {
-    struct errand *errand;
-
     ASSERT_THREAD(THREAD_LOOP);
     engine_clock(self);
-    op->err = begin(self, op, &errand);
+    op->err = begin(self, op);
     if (op->err < 0) {
         done(context, op);
         store_op_free(op);
         return;
     }
-    errand->tell_submitted = done;
-    errand->tell_context = context;
+    errand_of(op)->tell_submitted = done;
+    errand_of(op)->tell_context = context;
     errand_submit(self, op);
 }
