@@ -202,8 +202,9 @@ static void grow(struct connector *self)
     while (!self->backing_off && staying < members_max(self) &&
            starting * per_member(self, self->version) < self->pending_count) {
         if (member_new(self, &error) < 0) {
-            log_error(self->supervisor->log, "supervisor", "no runner", "connector=%s why=\"%s\"",
-                      self->name, error.detail);
+            char quoted[HUB_ERROR_DETAIL_MAX + 64];
+            log_error(self->supervisor->log, "supervisor", "no runner", "connector=%s why=%s",
+                      self->name, log_quote(str_from_c(error.detail), quoted, sizeof quoted));
             back_off(self, error.detail);
             break;
         }

@@ -86,16 +86,22 @@ int relay_init(struct relay *self, uv_loop_t *loop, struct log *log, int fd, pid
     return err;
 }
 
-void relay_close(struct relay *self, uv_close_cb closed)
+bool relay_close(struct relay *self, uv_close_cb closed)
 {
     enum { READS_MAX = 128 }; /* a child of the runner may still be writing */
-    for (int i = 0; i < READS_MAX && relay_read(self); i++) {
+    bool polled = self->poll.type != UV_UNKNOWN_HANDLE;
+    for (int i = 0; polled && i < READS_MAX && relay_read(self); i++) {
     }
     if (self->len > 0) {
         log_line(self, self->len);
     }
-    uv_poll_stop(&self->poll);
-    close(self->fd);
+    if (polled) {
+        uv_poll_stop(&self->poll);
+        uv_close((uv_handle_t *)&self->poll, closed);
+    }
+    if (self->fd > 0) {
+        close(self->fd);
+    }
     self->fd = -1;
-    uv_close((uv_handle_t *)&self->poll, closed);
+    return polled;
 }

@@ -28,10 +28,11 @@ struct relay {
     unsigned dropped;
 };
 
-/* Begins to read `fd`, which becomes the relay's. 0 or a negative uv error. */
+/* Begins to read `fd`, which becomes the relay's in any case. 0 or a negative uv error. */
 int relay_init(struct relay *self, uv_loop_t *loop, struct log *log, int fd, pid_t pid);
 
-/* Reads what is left, and ends. `closed` is called with the poll handle. */
-void relay_close(struct relay *self, uv_close_cb closed);
+/* Reads what is left, and ends. True: `closed` will be called with the poll handle; false: it had
+ * none, since relay_init() failed or was never called on this zeroed struct. */
+bool relay_close(struct relay *self, uv_close_cb closed);
 
 #endif

@@ -214,7 +214,7 @@ static void scratch_opened(void *context, const int *fds, unsigned count, int er
     self->order = NULL;
     if (errnum != 0) {
         log_warn(self->house->log, "supervisor", "no scratch files", "dir=%s why=%s",
-                 self->house->scratch_dir, uv_strerror(uv_translate_sys_error(errnum)));
+                 self->house->scratch_dir, uv_err_name(uv_translate_sys_error(errnum)));
     }
     bool wanted = self->stage == RUNNER_READY || self->stage == RUNNER_LOADING;
     if (!wanted || grant(self, fds, count) < 0) {
@@ -537,6 +537,16 @@ static void relay_closed(uv_handle_t *handle)
     handle_closed(handle);
 }
 
+/* Closes a handle, if it was ever initialised. */
+static void close_handle(struct runner *self, uv_handle_t *handle)
+{
+    if (handle->type != UV_UNKNOWN_HANDLE) {
+        self->handle_count++;
+        handle->data = self;
+        uv_close(handle, handle_closed);
+    }
+}
+
 /* Gives everything back; the last handle to close frees the runner. */
 static void runner_release(struct runner *self)
 {
@@ -549,10 +559,10 @@ static void runner_release(struct runner *self)
         close(self->connector_fd);
     }
     list_remove(&self->unsent);
-    uv_close((uv_handle_t *)&self->timer, handle_closed);
-    uv_close((uv_handle_t *)&self->poll, handle_closed);
-    uv_close((uv_handle_t *)&self->exit, handle_closed);
-    relay_close(&self->relay, relay_closed);
+    close_handle(self, (uv_handle_t *)&self->timer);
+    close_handle(self, (uv_handle_t *)&self->poll);
+    close_handle(self, (uv_handle_t *)&self->exit);
+    self->handle_count += relay_close(&self->relay, relay_closed);
     close(self->process.pidfd);
     wire_channel_release(&self->channel);
 }
@@ -593,22 +603,25 @@ static void exited(uv_poll_t *handle, int status, int events)
 
 /* --- Birth -------------------------------------------------------------------------------------*/
 
-/* The descriptors are good and new: what libuv could refuse here is memory. */
-static void watch(struct runner *self)
+/* The timer comes first and cannot fail, so that there is a handle whose closing frees the runner.
+ */
+static int watch(struct runner *self)
 {
     uv_loop_t *loop = self->house->loop;
     uv_timer_init(loop, &self->timer);
-    if (uv_poll_init(loop, &self->poll, self->channel.fd) < 0 ||
-        uv_poll_init(loop, &self->exit, self->process.pidfd) < 0 ||
-        relay_init(&self->relay, loop, self->house->log, self->process.stderr_fd,
-                   self->process.pid) < 0) {
-        abort();
+    int relay_err = relay_init(&self->relay, loop, self->house->log, self->process.stderr_fd,
+                               self->process.pid);
+    int channel_err =
+        wire_channel_init(&self->channel, self->process.channel, WIRE_END_HUBD, OUT_MAX);
+    if (relay_err < 0 || channel_err < 0 || uv_poll_init(loop, &self->poll, self->channel.fd) < 0 ||
+        uv_poll_init(loop, &self->exit, self->process.pidfd) < 0) {
+        return HUB_ERR_NOMEM;
     }
     self->timer.data = self->poll.data = self->exit.data = self;
-    self->handle_count = 4;
     poll_for(self, UV_READABLE);
     uv_poll_start(&self->exit, UV_READABLE, exited);
     set_stage(self, RUNNER_SPAWNED);
+    return 0;
 }
 
 static struct runner *runner_alloc(struct runner_house *house, const struct runner_birth *birth)
@@ -622,6 +635,7 @@ static struct runner *runner_alloc(struct runner_house *house, const struct runn
     self->owner = birth->owner;
     self->config = birth->config;
     self->first_scratch = birth->scratch;
+    self->channel.fd = -1;
     self->path = strndup(birth->config.path.ptr, birth->config.path.len);
     self->config.path.ptr = self->path;
     self->connector_fd = fcntl(birth->connector_fd, F_DUPFD_CLOEXEC, 0);
@@ -650,11 +664,14 @@ int runner_new(struct runner_house *house, const struct runner_birth *birth,
         free(self);
         return err;
     }
-    if (wire_channel_init(&self->channel, self->process.channel, WIRE_END_HUBD, OUT_MAX) < 0) {
-        abort(); /* 64 KiB and an fcntl() on our own socket */
-    }
-    watch(self);
     house->count++;
+    if (watch(self) < 0) {
+        int number;
+        spawned_kill(&self->process);
+        spawned_reap(&self->process, &number);
+        runner_release(self);
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory or descriptors for a runner");
+    }
     *ret_runner = self;
     return 0;
 }

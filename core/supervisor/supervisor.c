@@ -221,6 +221,7 @@ int supervisor_start(struct supervisor *self, const struct supervisor_request *r
         err = place(self, connector, request, &start, fds);
     }
     buf_release(&records);
+    connector->wanted |= err == HUB_ERR_AGAIN;
     return err;
 }
 

@@ -37,15 +37,15 @@ static void close_all(struct str fds)
 int wire_channel_init(struct wire_channel *self, int fd, enum wire_end end, size_t out_max)
 {
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        return HUB_ERR_IO;
-    }
     *self = (struct wire_channel){.fd = fd, .end = end, .out_max = out_max, .in_cap = IN_CAP};
     self->in = malloc(IN_CAP);
     buf_init(&self->in_fds, BUF_NO_LIMIT);
     buf_init(&self->out, BUF_NO_LIMIT);
     buf_init(&self->out_fds, BUF_NO_LIMIT);
     buf_init(&self->out_batches, BUF_NO_LIMIT);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+        return HUB_ERR_IO;
+    }
     return self->in ? 0 : HUB_ERR_NOMEM;
 }
 

@@ -69,7 +69,7 @@ struct wire_frame {
 };
 
 /* Takes over `fd`, a connected stream socket, and makes it non-blocking. Unsent bytes are limited
- * to `out_max`. */
+ * to `out_max`. HUB_ERR_NOMEM, HUB_ERR_IO: then too it must be released. */
 HUB_MUST_CHECK int wire_channel_init(struct wire_channel *self, int fd, enum wire_end end,
                                      size_t out_max);
 void wire_channel_release(struct wire_channel *self); /* closes everything; all-zero is not fine */
