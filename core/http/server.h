@@ -19,8 +19,7 @@
  *
  *     http_respond(req, &response)              headers and a body from memory
  *     http_respond_file(req, &response, fd, …)  headers and part of a file, by sendfile(2)
- *     http_stream_begin(req, &response)         headers; then http_stream_write()…,
- * http_stream_end()
+ *     http_stream_begin(req, &response)         headers; then http_stream_write() and _end()
  *
  * The request stays valid until it has been answered (a stream: ended), even when the client has
  * gone meanwhile: then the answer leads nowhere and costs nothing. Who holds something expensive
