@@ -19,3 +19,8 @@ foreach(test lifecycle pure queues requests trouble model)
     SOURCES ${unit}/test_${test}.c ${unit}/world.c ${unit}/double.c
     LIBS hub_jobs)
 endforeach()
+
+if(HUB_TESTS AND TARGET hub_store)
+  hub_test(test_jobs_sqlite SOURCES ${unit}/test_sqlite.c LIBS hub_jobs)
+  hub_program(bench_jobs SOURCES ${PROJECT_SOURCE_DIR}/tests/bench/jobs.c LIBS hub_jobs)
+endif()
