@@ -12,7 +12,10 @@
 #define BATCH_OPS_MAX 4096
 #define BATCH_NS_MAX  (10 * (int64_t)CLOCK_NS_PER_MS)
 
-#define ROOM_CHECK_NS (250 * (int64_t)CLOCK_NS_PER_MS)
+/* Often enough that what comes in meanwhile fits into the reserve; less often once the disk has
+ * said that it is full, whatever the file system says. */
+#define ROOM_CHECK_NS (5 * (int64_t)CLOCK_NS_PER_MS)
+#define FULL_HOLD_NS  (250 * (int64_t)CLOCK_NS_PER_MS)
 #define IDLE_WAIT_MS  1000
 
 struct store {
@@ -29,7 +32,7 @@ struct store {
     bool store_started;
     bool reader_started;
 
-    int64_t room_checked_ns; /* [store] */
+    int64_t room_check_due_ns; /* [store] */
     _Atomic bool full;
 
     _Atomic uint64_t commits, operations, failures, read_count;
@@ -111,10 +114,10 @@ static void check_room(struct store *self)
 {
     int64_t now = clock_mono_ns();
 
-    if (self->room_checked_ns != 0 && now - self->room_checked_ns < ROOM_CHECK_NS) {
+    if (now < self->room_check_due_ns) {
         return;
     }
-    self->room_checked_ns = now;
+    self->room_check_due_ns = now + ROOM_CHECK_NS;
     bool full = !self->backend->vtable->has_room(self->backend);
     if (full != atomic_exchange(&self->full, full)) {
         log_warn(self->log, "store", full ? "free space below the reserve" : "free space again",
@@ -173,9 +176,8 @@ static void fail_batch(struct store *self, struct chain *batch, int err)
     log_error(self->log, "store", "transaction lost", "operations=%llu error=%s",
               (unsigned long long)batch->count, hub_err_code(err));
     if (err == HUB_ERR_STORAGE_FULL) {
-        /* Until the next look at the free space. */
         atomic_store(&self->full, true);
-        self->room_checked_ns = clock_mono_ns();
+        self->room_check_due_ns = clock_mono_ns() + FULL_HOLD_NS;
     }
     for (struct store_op *op = batch->first; op; op = op->next) {
         op->err = err;
@@ -187,6 +189,8 @@ static void run_batch(struct store *self, struct chain *todo)
 {
     struct chain batch = {0};
     int64_t start_ns = clock_mono_ns();
+
+    check_room(self);
     int err = try_batch(self, todo, &batch, start_ns);
 
     if (err < 0) {

@@ -103,7 +103,8 @@ static int purge_jobs(struct lite *self, struct store_op *op)
     return err < 0 ? err : found < 0 ? found : 0;
 }
 
-/* Events beyond the number and the time for which they are kept. */
+/* Events beyond the number and the time for which they are kept. The last one stays, so that the
+ * numbers go on from it after the next start. */
 static int purge_events(struct lite *self, struct store_purge *purge)
 {
     struct lite_call call = lite_call(&self->writer, LITE_EVENT_OLDEST);
@@ -117,7 +118,8 @@ static int purge_events(struct lite *self, struct store_purge *purge)
     lite_bind_int(&call, limit);
     while ((got = lite_step(&call)) > 0) {
         int64_t seq = lite_int(&call);
-        if (seq > keep_from && lite_int(&call) >= keep_at) {
+        bool is_old = seq <= keep_from || lite_int(&call) < keep_at;
+        if (!is_old || seq == self->last_event) {
             break;
         }
         last = seq;
