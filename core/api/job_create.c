@@ -96,6 +96,29 @@ static bool fill_after(struct api_call *call, struct arena *arena, struct job_re
     return true;
 }
 
+/* Version 00 of W3C Trace Context §3.2.2: 00-<32 hex>-<16 hex>-<2 hex>, the ids not all zero. What is
+ * not well-formed is ignored, as the specification says. */
+static struct str trace_parent(const struct http_request *req)
+{
+    static const char FORM[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+    struct str text = http_header(req, "traceparent");
+
+    if (text.len != sizeof FORM - 1) {
+        return (struct str){0};
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        bool hex = strchr("0123456789abcdef", text.ptr[i]) != NULL && text.ptr[i] != '\0';
+
+        if (FORM[i] == 'x' ? !hex : text.ptr[i] != FORM[i]) {
+            return (struct str){0};
+        }
+    }
+    if (strspn(text.ptr + 3, "0") >= 32 || strspn(text.ptr + 36, "0") >= 16) {
+        return (struct str){0};
+    }
+    return text;
+}
+
 static bool fill_record(struct api_call *call, const struct job_type *type, struct arena *arena,
                         struct job_record *job)
 {
@@ -109,7 +132,7 @@ static bool fill_record(struct api_call *call, const struct job_type *type, stru
     job->queue = arena_str(arena, queue);
     job->input = member_bytes(call, "input", arena);
     job->labels = member_bytes(call, "labels", arena);
-    job->traceparent = arena_str(arena, http_header(call->req, "traceparent"));
+    job->traceparent = arena_str(arena, trace_parent(call->req));
     job->created_by = arena_str(arena, str_from_c(call->principal.name));
     job->priority = (int)priority;
     job->retry_safety = type->retry_safety;
