@@ -14,6 +14,7 @@ struct task {
     void (*work)(void *context);
     void (*done)(void *context);
     void *context;
+    uint64_t attempt; /* on whose behalf it was started */
 };
 
 static void task_work(uv_work_t *request)
@@ -27,7 +28,9 @@ static void task_done(uv_work_t *request, int status)
     struct task *task = request->data;
     (void)status; /* nothing is ever cancelled */
     if (task->done) {
+        uint64_t before = runner_enter(the_runner, task->attempt);
         task->done(task->context);
+        runner_leave(the_runner, before);
     }
     free(task);
 }
@@ -46,6 +49,7 @@ static int32_t pool_run(void (*work)(void *context), void (*done)(void *context)
     }
     *task = (struct task){.work = work, .done = done, .context = context};
     task->request.data = task;
+    task->attempt = runner_attempt(the_runner);
     if (uv_queue_work(&the_runner->loop, &task->request, task_work, task_done) < 0) {
         free(task);
         return HUB_CALL_NOMEM;

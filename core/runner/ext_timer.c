@@ -5,12 +5,13 @@
 
 #include <stdlib.h>
 
-static uv_loop_t *the_loop; /* the ABI's start() carries no context */
+static struct runner *the_runner; /* the ABI's start() carries no context */
 
 struct hub_timer {
     uv_timer_t handle;
     void (*fire)(void *context);
     void *context;
+    uint64_t attempt; /* on whose behalf it was started */
 };
 
 static void closed(uv_handle_t *handle)
@@ -29,7 +30,9 @@ static void timer_end(hub_timer *self)
 static void fired(uv_timer_t *handle)
 {
     hub_timer *self = handle->data;
+    uint64_t before = runner_enter(the_runner, self->attempt);
     self->fire(self->context);
+    runner_leave(the_runner, before);
     timer_end(self);
 }
 
@@ -39,10 +42,10 @@ static hub_timer *timer_start(uint64_t delay_ms, void (*fire)(void *context), vo
     if (self) {
         self->fire = fire;
         self->context = context;
-        self->handle.data = NULL;
-        uv_timer_init(the_loop, &self->handle);
+        self->attempt = runner_attempt(the_runner);
+        uv_timer_init(&the_runner->loop, &self->handle);
         self->handle.data = self;
-        uv_update_time(the_loop);
+        uv_update_time(&the_runner->loop);
         uv_timer_start(&self->handle, fired, delay_ms, 0);
     }
     return self;
@@ -62,6 +65,6 @@ const void *ext_timer_init(struct runner *runner)
         .start = timer_start,
         .stop = timer_stop,
     };
-    the_loop = &runner->loop;
+    the_runner = runner;
     return &API;
 }

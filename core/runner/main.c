@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -124,12 +125,24 @@ static int load(struct runner *self, const struct wire_config *config, int fd,
     return err == 0 && config->mode == WIRE_SERVE ? serve(self, error) : err;
 }
 
+/* Without it a death is harder to explain, and nothing else. */
+static void share_board(struct runner *self, int fd)
+{
+    void *page = mmap(NULL, sizeof *self->board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page != MAP_FAILED) {
+        self->board = page;
+    }
+}
+
 static int on_config(struct runner *self, struct wire_frame *frame)
 {
     struct hub_error error;
     if (self->connector.descriptor || wire_decode_config(frame->body, &self->config) < 0 ||
-        frame->fd_count != 1) {
+        frame->fd_count == 0) {
         return HUB_ERR_PROTOCOL;
+    }
+    if (frame->fd_count == 2) {
+        share_board(self, frame->fds[1]);
     }
     if (load(self, &self->config, frame->fds[0], &error) < 0) {
         refuse(self, &error);
@@ -155,7 +168,9 @@ static int on_start(struct runner *self, struct wire_frame *frame)
     if (self->worker.running) {
         worker_give(&self->worker, job);
     } else {
+        uint64_t before = runner_enter(self, frame->token);
         job->operation->start(self->connector.instance, &job->pub);
+        runner_leave(self, before);
     }
     return 0;
 }
@@ -174,7 +189,9 @@ static int on_cancel(struct runner *self, struct wire_frame *frame)
     stock_wake(&self->stock);
     void (*advise)(hub_instance *, hub_job *) = self->connector.descriptor->cancel;
     if (advise && atomic_load(&job->state) == JOB_RUNNING) {
+        uint64_t before = runner_enter(self, frame->token);
         advise(self->connector.instance, &job->pub);
+        runner_leave(self, before);
     }
     return 0;
 }
@@ -281,6 +298,7 @@ static void wake_loop(void *context)
 static int runner_init(struct runner *self)
 {
     *self = (struct runner){.main_thread = pthread_self()};
+    self->board = &self->own_board;
     jobs_init(&self->jobs);
     if (uv_loop_init(&self->loop) < 0 || stock_init(&self->stock) < 0 ||
         wire_channel_init(&self->channel, CHANNEL_FD, WIRE_END_RUNNER, OUT_MAX) < 0 ||

@@ -54,6 +54,8 @@ struct runner {
     struct wire_channel channel;
     struct mailbox inbox; /* of notes */
     struct wire_config config;
+    struct wire_board *board; /* shared with hubd, or our own */
+    struct wire_board own_board;
     struct connector connector;
     struct jobs jobs;
     struct stock stock;
@@ -78,6 +80,25 @@ _Noreturn void runner_end(struct runner *self, enum runner_exit code, const char
 /* The same from any thread: what other threads have posted before comes first. Returns only on
  * [main], never; on another thread it waits for the end. [any] */
 _Noreturn void runner_end_from(struct runner *self, enum runner_exit code, const char *why);
+
+/* Code of the connector runs on behalf of this attempt until runner_leave() is given what
+ * runner_enter() returned. Timers and pool tasks inherit the attempt that started them. [main] */
+static inline uint64_t runner_attempt(const struct runner *self)
+{
+    return atomic_load_explicit(&self->board->token, memory_order_relaxed);
+}
+
+static inline uint64_t runner_enter(struct runner *self, uint64_t token)
+{
+    uint64_t before = runner_attempt(self);
+    atomic_store_explicit(&self->board->token, token, memory_order_relaxed);
+    return before;
+}
+
+static inline void runner_leave(struct runner *self, uint64_t before)
+{
+    atomic_store_explicit(&self->board->token, before, memory_order_relaxed);
+}
 
 /* --- host.c ------------------------------------------------------------------------------------*/
 

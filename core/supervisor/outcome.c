@@ -127,22 +127,19 @@ static enum supervisor_cause cause_of_death(const struct attempt *attempt,
         [STOP_CANCELLED] = SUPERVISOR_CAUSE_CANCELLED,
         [STOP_DEADLINE] = SUPERVISOR_CAUSE_DEADLINE,
     };
+    static const enum supervisor_cause ENDS[] = {
+        [RUNNER_END_SIGNAL] = SUPERVISOR_CAUSE_SIGNAL,
+        [RUNNER_END_EXIT] = SUPERVISOR_CAUSE_EXIT,
+        [RUNNER_END_PROTOCOL] = SUPERVISOR_CAUSE_PROTOCOL,
+        [RUNNER_END_SLOW] = SUPERVISOR_CAUSE_PROTOCOL,
+        [RUNNER_END_KILLED] = SUPERVISOR_CAUSE_SIBLING,
+    };
     if (attempt->stop != STOP_NONE) {
         return STOPS[attempt->stop];
     }
-    switch (death->end) {
-    case RUNNER_END_SIGNAL:
-        return SUPERVISOR_CAUSE_SIGNAL;
-    case RUNNER_END_EXIT:
-        return SUPERVISOR_CAUSE_EXIT;
-    case RUNNER_END_KILLED:
-        return SUPERVISOR_CAUSE_SIBLING;
-    case RUNNER_END_PROTOCOL:
-    case RUNNER_END_SLOW:
-        break;
-    }
-    bool other = death->token != 0 && death->token != attempt->token;
-    return other ? SUPERVISOR_CAUSE_SIBLING : SUPERVISOR_CAUSE_PROTOCOL;
+    /* If nobody knows which attempt it was, it may have been any. */
+    bool another = death->token != 0 && death->token != attempt->token;
+    return another ? SUPERVISOR_CAUSE_SIBLING : ENDS[death->end];
 }
 
 void outcome_of_death(const struct attempt *attempt, const struct runner_death *death,

@@ -135,6 +135,7 @@ static int member_new(struct connector *self, struct hub_error *error)
         .config =
             supervisor_wire_config(supervisor, member->version->descriptor, member->version->path),
         .connector_fd = member->version->fd,
+        .board = member->version->descriptor->async,
         .scratch = member->version->descriptor->async ? SCRATCH_ASYNC : SCRATCH_BLOCKING,
         .events = &MEMBER_EVENTS,
         .owner = member,

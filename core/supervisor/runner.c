@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define OUT_MAX          (64u << 20) /* bytes that wait for a runner that does not read */
@@ -267,9 +268,10 @@ static int on_hello(struct runner *self, const struct wire_frame *frame)
                    HUB_ABI_MINOR(HUB_ABI));
         return HUB_ERR_PROTOCOL;
     }
-    int err = wire_send_config(&self->channel, 0, &self->config, &self->connector_fd, 1);
+    int fds[] = {self->connector_fd, self->board_fd};
+    int err = wire_send_config(&self->channel, 0, &self->config, fds, self->board_fd < 0 ? 1 : 2);
     if (err == 0) {
-        self->connector_fd = -1;
+        self->connector_fd = self->board_fd = -1;
     }
     set_stage(self, RUNNER_LOADING);
     check_sent(self, err);
@@ -547,6 +549,17 @@ static void close_handle(struct runner *self, uv_handle_t *handle)
     }
 }
 
+/* The descriptors that go with CONFIG, if it was never sent. */
+static void close_unsent(struct runner *self)
+{
+    if (self->connector_fd >= 0) {
+        close(self->connector_fd);
+    }
+    if (self->board_fd >= 0) {
+        close(self->board_fd);
+    }
+}
+
 /* Gives everything back; the last handle to close frees the runner. */
 static void runner_release(struct runner *self)
 {
@@ -555,8 +568,9 @@ static void runner_release(struct runner *self)
         scratch_close(self->house->loop, &self->scratch[i].fd, 1);
     }
     self->scratch_count = 0;
-    if (self->connector_fd >= 0) {
-        close(self->connector_fd);
+    close_unsent(self);
+    if (self->board) {
+        munmap(self->board, sizeof *self->board);
     }
     list_remove(&self->unsent);
     close_handle(self, (uv_handle_t *)&self->timer);
@@ -576,6 +590,7 @@ static void conclude(struct runner *self, bool by_signal, int number)
         set_stage(self, RUNNER_DYING);
     }
     if (!self->killed) {
+        death->token = self->board ? atomic_load(&self->board->token) : 0;
         death->end = by_signal ? RUNNER_END_SIGNAL : RUNNER_END_EXIT;
         death->number = number;
         if (by_signal) {
@@ -624,6 +639,26 @@ static int watch(struct runner *self)
     return 0;
 }
 
+/* A page that the runner cannot cut short under us. Without it deaths are harder to explain. */
+static void make_board(struct runner *self)
+{
+    size_t size = sizeof *self->board;
+    int fd = memfd_create("hub-runner", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    void *page = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
+        page = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    }
+    if (page == MAP_FAILED) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return;
+    }
+    self->board = page;
+    self->board_fd = fd;
+}
+
 static struct runner *runner_alloc(struct runner_house *house, const struct runner_birth *birth)
 {
     struct runner *self = calloc(1, sizeof *self);
@@ -639,29 +674,37 @@ static struct runner *runner_alloc(struct runner_house *house, const struct runn
     self->path = strndup(birth->config.path.ptr, birth->config.path.len);
     self->config.path.ptr = self->path;
     self->connector_fd = fcntl(birth->connector_fd, F_DUPFD_CLOEXEC, 0);
+    self->board_fd = -1;
+    if (birth->board) {
+        make_board(self);
+    }
     self->scratch_next_id = 1;
     list_init(&self->unsent);
     return self;
+}
+
+/* One that never had a process. */
+static void runner_discard(struct runner *self)
+{
+    if (self) {
+        close_unsent(self);
+        if (self->board) {
+            munmap(self->board, sizeof *self->board);
+        }
+        free(self->path);
+        free(self);
+    }
 }
 
 int runner_new(struct runner_house *house, const struct runner_birth *birth,
                struct runner **ret_runner, struct hub_error *error)
 {
     struct runner *self = runner_alloc(house, birth);
-    if (!self || !self->path || self->connector_fd < 0) {
-        int err = hub_fail(error, HUB_ERR_NOMEM, "out of memory or descriptors for a runner");
-        if (self && self->connector_fd >= 0) {
-            close(self->connector_fd);
-        }
-        free(self ? self->path : NULL);
-        free(self);
-        return err;
-    }
-    int err = spawn_runner(house->runner_path, &self->process, error);
+    int err = !self || !self->path || self->connector_fd < 0
+                  ? hub_fail(error, HUB_ERR_NOMEM, "out of memory or descriptors for a runner")
+                  : spawn_runner(house->runner_path, &self->process, error);
     if (err < 0) {
-        close(self->connector_fd);
-        free(self->path);
-        free(self);
+        runner_discard(self);
         return err;
     }
     house->count++;

@@ -55,7 +55,7 @@ enum runner_stage {
 enum runner_end {
     RUNNER_END_SIGNAL,   /* by itself: `number` is the signal */
     RUNNER_END_EXIT,     /* by itself: `number` is the exit code; also if it closed its channel */
-    RUNNER_END_PROTOCOL, /* killed: sent what it must not; `token` is the attempt's, or 0 */
+    RUNNER_END_PROTOCOL, /* killed: sent what it must not */
     RUNNER_END_SLOW,     /* killed: a stage took too long */
     RUNNER_END_KILLED,   /* killed by runner_kill() */
 };
@@ -63,7 +63,7 @@ enum runner_end {
 struct runner_death {
     enum runner_end end;
     int number;
-    uint64_t token;
+    uint64_t token;          /* of the attempt that brought it about; 0: not known */
     enum runner_stage stage; /* the last one before it was dying */
     struct str reason;       /* a sentence for people */
 };
@@ -102,10 +102,12 @@ struct runner {
     char reason[HUB_ERROR_DETAIL_MAX];
     bool killed;
     struct wire_config config;
-    char *path;         /* of the connector; config.path points here */
-    int connector_fd;   /* until CONFIG is sent */
-    bool deaf;          /* nothing more is read from the channel */
-    struct relay relay; /* its stderr */
+    char *path;               /* of the connector; config.path points here */
+    int connector_fd;         /* until CONFIG is sent */
+    int board_fd;             /* the same; or -1 */
+    struct wire_board *board; /* what it says that it is doing; NULL: nothing */
+    bool deaf;                /* nothing more is read from the channel */
+    struct relay relay;       /* its stderr */
     uv_poll_t poll;
     int polled; /* the events that `poll` waits for */
     uv_poll_t exit;
@@ -128,6 +130,7 @@ struct runner_birth {
     struct wire_config config; /* `path` is copied */
     int connector_fd;          /* is duplicated */
     unsigned scratch;          /* files that it is given before it is ready */
+    bool board;                /* it will hold many attempts: which one it works at matters */
     const struct runner_events *events;
     void *owner;
 };

@@ -19,6 +19,7 @@
  * HOW THEY FOLLOW EACH OTHER
  *   runner: HELLO                      at once after exec
  *   hubd:   CONFIG + connector file    the runner confines itself, then loads the connector
+ *                  + board             (a struct wire_board; async only)
  *   runner: READY or REFUSED           in inspect mode the runner then exits
  *   hubd:   GRANT + scratch files      and again for each NEED
  *   hubd:   START + input files        any number in flight in async mode, one in blocking mode
@@ -128,7 +129,7 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
 
 /* X(TYPE, name, number, which end sends it, descriptors at most) */
 #define WIRE_FRAMES(X)                                                                             \
-    X(CONFIG, config, 1, HUBD, 1)                                                                  \
+    X(CONFIG, config, 1, HUBD, 2)                                                                  \
     X(START, start, 2, HUBD, WIRE_FILES_MAX)                                                       \
     X(CANCEL, cancel, 3, HUBD, 0)                                                                  \
     X(GRANT, grant, 4, HUBD, WIRE_GRANT_MAX)                                                       \
@@ -220,6 +221,12 @@ WIRE_FRAMES(X)
     bool wire_##name##_fits(const struct wire_##name *record);
 WIRE_RECORDS(X)
 #undef X
+
+/* A page that a runner and hubd share: what a runner that holds many attempts is doing, so that its
+ * death can be laid at the right door. The runner may write anything into it: it is a hint. */
+struct wire_board {
+    _Atomic uint64_t token; /* of the attempt whose code runs on [main]; 0: none, or unknown */
+};
 
 /* What the table says about a type. */
 struct wire_type_info {

@@ -237,6 +237,29 @@ static void siblings_are_not_to_blame(void **state)
     assert_int_equal(fixture_end(self, sibling)->cause, SUPERVISOR_CAUSE_SIBLING);
 }
 
+/* The runner says at which attempt it works, also in the callbacks of a timer. */
+static void a_crash_is_laid_at_the_right_door(void **state)
+{
+    static const char *const CRASHES[] = {
+        "{\"do\":\"crash\"}",
+        "{\"do\":\"crash\",\"ms\":50}",
+        "{\"do\":\"exit\",\"ms\":50}",
+    };
+    static const char WAITS[] = "{\"do\":\"sleep\",\"ms\":9000}";
+    struct fixture *self = *state;
+    for (size_t i = 0; i < sizeof CRASHES / sizeof CRASHES[0]; i++) {
+        uint64_t before = fixture_start(self, "aprobe", WAITS, LONG_MS);
+        uint64_t crash = fixture_start(self, "aprobe", CRASHES[i], LONG_MS);
+        uint64_t after = fixture_start(self, "aprobe", WAITS, LONG_MS);
+        fixture_until(self, has_ended, before);
+        fixture_until(self, has_ended, after);
+        assert_int_equal(fixture_end(self, crash)->cause,
+                         i == 2 ? SUPERVISOR_CAUSE_EXIT : SUPERVISOR_CAUSE_SIGNAL);
+        assert_int_equal(fixture_end(self, before)->cause, SUPERVISOR_CAUSE_SIBLING);
+        assert_int_equal(fixture_end(self, after)->cause, SUPERVISOR_CAUSE_SIBLING);
+    }
+}
+
 static void artifacts_come_out(void **state)
 {
     FOR_EACH_PROBE(probe)
@@ -449,6 +472,7 @@ int main(void)
         TEST(a_second_completion_ends_the_runner),
         TEST(a_forgotten_job_fails),
         TEST(siblings_are_not_to_blame),
+        TEST(a_crash_is_laid_at_the_right_door),
         TEST(artifacts_come_out),
         TEST(the_stock_of_files_is_refilled),
         TEST(an_artifact_needs_a_plain_name),
