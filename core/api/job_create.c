@@ -24,6 +24,7 @@ struct creation {
     struct api_call *call;
     struct store_idempotency idempotency;
     unsigned wait_s;
+    struct str not_base64; /* pointer into the input, to a file given in place that is none */
 };
 
 /* --- Filling the record ------------------------------------------------------------------------*/
@@ -191,9 +192,20 @@ static bool input_is_valid(struct api_call *call, const struct job_type *type,
     return err == 0;
 }
 
+static bool is_base64(struct str text)
+{
+    struct buf bytes;
+    int err;
+
+    buf_init(&bytes, text.len);
+    err = base64_decode(text, &bytes);
+    buf_release(&bytes);
+    return err != HUB_ERR_INVALID_INPUT;
+}
+
 /* The artifacts that the input names; files of other jobs and bytes in place are found later. */
-static int fill_files(const struct job_type *type, struct json_object *input, struct arena *arena,
-                      struct job_record *job)
+static int fill_files(struct creation *creation, const struct job_type *type,
+                      struct json_object *input, struct arena *arena, struct job_record *job)
 {
     struct file_ref *refs;
     struct id *ids;
@@ -214,6 +226,10 @@ static int fill_files(const struct job_type *type, struct json_object *input, st
     for (unsigned i = 0; i < count; i++) {
         if (refs[i].kind == FILE_REF_ARTIFACT) {
             ids[job->file_count++] = refs[i].artifact;
+        }
+        if (refs[i].kind == FILE_REF_DATA && !is_base64(refs[i].data)) {
+            creation->not_base64 = refs[i].pointer;
+            return HUB_ERR_INVALID_INPUT;
         }
     }
     job->files = ids;
@@ -281,9 +297,27 @@ static void on_submitted(void *context, struct store_op *op)
     }
 }
 
-static void fail_filling(struct api_call *call, const struct job_record *job, int err)
+static void fail_base64(struct creation *creation)
 {
-    if (job->retention_ms < 0) {
+    struct schema_errors errors;
+
+    schema_errors_init(&errors, 1);
+    errors.items[errors.len++] = (struct schema_error){
+        .pointer = creation->not_base64,
+        .keyword = STR("contentEncoding"),
+        .detail = STR("data: must be Base64 with padding (RFC 4648, section 4)"),
+    };
+    api_fail_schema(creation->call, &errors, STR("/input"));
+    schema_errors_release(&errors);
+}
+
+static void fail_filling(struct creation *creation, const struct job_record *job, int err)
+{
+    struct api_call *call = creation->call;
+
+    if (creation->not_base64.ptr != NULL) {
+        fail_base64(creation);
+    } else if (job->retention_ms < 0) {
         api_fail(call, HUB_ERR_INVALID_INPUT, "retention: at most P365D, without months or years");
     } else if (err == HUB_ERR_LIMIT) {
         api_fail(call, HUB_ERR_INVALID_INPUT, "input: names more than %d files", JOB_FILES_MAX);
@@ -307,10 +341,10 @@ static void submit(struct creation *creation, const struct job_type *type,
     job = &op->job_insert.job;
     if (fill_record(call, type, &op->arena, job)) {
         err = job->retention_ms < 0 ? HUB_ERR_INVALID_INPUT
-                                    : fill_files(type, input, &op->arena, job);
+                                    : fill_files(creation, type, input, &op->arena, job);
     }
     if (err < 0) {
-        fail_filling(call, job, err);
+        fail_filling(creation, job, err);
         store_op_free(op);
         return;
     }
