@@ -136,9 +136,11 @@ void client_stop(struct client *self, struct transfer *transfer)
     }
 }
 
-static void collect_done(struct client *self)
+/* True if a transfer has ended. */
+static bool collect_done(struct client *self)
 {
     struct CURLMsg *message;
+    bool any = false;
     int left;
 
     while ((message = curl_multi_info_read(self->multi, &left))) {
@@ -147,7 +149,9 @@ static void collect_done(struct client *self)
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         transfer->done = true;
         transfer->result = message->data.result;
+        any = true;
     }
+    return any;
 }
 
 int client_pump(struct client *self, int timeout_ms)
@@ -156,9 +160,12 @@ int client_pump(struct client *self, int timeout_ms)
     int running;
 
     curl_multi_perform(self->multi, &running);
-    collect_done(self);
+    bool done = collect_done(self);
     if (interrupt_came(self->interrupt)) {
         return HUB_ERR_INTERRUPTED;
+    }
+    if (done) {
+        return 0; /* somebody waits for that, and nothing else may come */
     }
     curl_multi_poll(self->multi, &interrupt, interrupt.fd >= 0 ? 1 : 0, timeout_ms, NULL);
     curl_multi_perform(self->multi, &running);

@@ -96,13 +96,14 @@ find(struct doctor *self, const char *check, enum finding finding, const char *r
     buf_release(&text);
 }
 
-static void title(const struct doctor *self, const char *text)
+static void title(const struct doctor *self, const char *text, bool first)
 {
     const struct output *output = &self->app->output;
     struct buf out;
 
     if (!output->json) {
         buf_init(&out, BUF_NO_LIMIT);
+        buf_append_str(&out, first ? STR("") : STR("\n"));
         style_append(&out, output->out_colour, STYLE_BOLD, str_from_c(text));
         buf_append_char(&out, '\n');
         output_write(&out);
@@ -308,7 +309,7 @@ static int check_hubd(struct doctor *self)
     buf_init(&name, BUF_NO_LIMIT);
     endpoint_append_name(&self->app->endpoint, &name);
     must_buf(&name);
-    title(self, "hubd");
+    title(self, "hubd", true);
     check_reachable(self, name.ptr);
     buf_release(&name);
     if (self->reachable) {
@@ -402,7 +403,7 @@ static int run(struct app *app, const struct options *options)
     if (code != EXITS_OK) {
         return code;
     }
-    title(&self, "\nThis machine, as this user");
+    title(&self, "This machine, as this user", false);
     check_sandbox(&self);
     check_cgroup(&self);
     check_limits(&self);

@@ -14,7 +14,7 @@ const struct column job_columns[] = {
     {"TYPE", .keep = true, .shrink = true, .min = 12},
     {"STATE", .keep = true},
     {"TRIES", .align = ALIGN_RIGHT, .rank = 4},
-    {"CREATED", .keep = true, .align = ALIGN_RIGHT},
+    {"CREATED", .align = ALIGN_RIGHT, .rank = 1},
     {"TOOK", .align = ALIGN_RIGHT, .rank = 3},
     {"QUEUE", .rank = 5, .shrink = true},
     {"NOTE", .rank = 2, .shrink = true},
@@ -478,11 +478,7 @@ void job_append_outcome(const struct output *output, struct buf *buf, struct jso
         buf_append_format(buf, " with attempt %" PRId64, number);
     }
     buf_append_str(buf, STR("  "));
-    struct buf id;
-    buf_init(&id, BUF_NO_LIMIT);
-    text_append_safe(&id, text_of(job, "id"));
-    style_append(buf, output->out_colour, STYLE_DIM, buf_view(&id));
-    buf_release(&id);
+    style_append(buf, output->out_colour, STYLE_DIM, text_of(job, "id"));
     buf_append_char(buf, '\n');
     append_error(output, buf, job);
     append_result(output, buf, job);

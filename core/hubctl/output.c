@@ -67,13 +67,15 @@ size_t output_text_width(const struct output *self)
 
 void style_append(struct buf *buf, bool colour, enum style style, struct str text)
 {
-    if (!colour || style == STYLE_PLAIN || text.len == 0) {
-        buf_append_str(buf, text);
-        return;
+    bool dressed = colour && style != STYLE_PLAIN && text.len > 0;
+
+    if (dressed) {
+        buf_append_format(buf, "\x1b[%sm", style_codes[style]);
     }
-    buf_append_format(buf, "\x1b[%sm", style_codes[style]);
-    buf_append_str(buf, text);
-    buf_append_str(buf, STR("\x1b[0m"));
+    text_append_safe(buf, text); /* also when it is safe already: that changes nothing */
+    if (dressed) {
+        buf_append_str(buf, STR("\x1b[0m"));
+    }
 }
 
 /* --- JSON for people -------------------------------------------------------------------------- */

@@ -6,8 +6,8 @@
  * never with NO_COLOR in the environment (https://no-color.org) or TERM=dumb, unless --color says
  * otherwise.
  *
- * Text is composed in a `struct buf` and written by one of the functions here; text from a server
- * must have gone through text.h first.
+ * Text is composed in a `struct buf` and written by one of the functions here; what a server has
+ * written goes into it through style_append() or text.h, never as it is.
  *
  * Owner: the caller. Thread: [any], one at a time.
  */
@@ -52,7 +52,7 @@ void output_init(struct output *self, enum colour colour, bool json, bool quiet)
 /* Width for running text: never wider than OUTPUT_TEXT_WIDTH. */
 size_t output_text_width(const struct output *self);
 
-/* Appends safe `text` in a style, if `colour`. */
+/* Appends `text`, made safe, in a style, if `colour`. */
 void style_append(struct buf *buf, bool colour, enum style style, struct str text);
 
 /* Appends `value` indented by two blanks a level, harmless, member names dim. `indent` is the

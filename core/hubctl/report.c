@@ -100,14 +100,10 @@ static void append_indented(const struct output *output, struct buf *block, stru
 
 static void append_pointer(const struct output *output, struct buf *block, struct str pointer)
 {
-    struct buf safe;
-
-    buf_init(&safe, BUF_NO_LIMIT);
-    text_append_safe(&safe, pointer.len > 0 ? pointer : STR("(the whole)"));
     buf_append_str(block, STR("  "));
-    style_append(block, output->err_colour, STYLE_YELLOW, buf_view(&safe));
+    style_append(block, output->err_colour, STYLE_YELLOW,
+                 pointer.len > 0 ? pointer : STR("(the whole)"));
     buf_append_char(block, '\n');
-    buf_release(&safe);
 }
 
 static void append_pointers(const struct output *output, struct buf *block,
