@@ -22,6 +22,16 @@
  * frame that is malformed, too large, out of order or names a token that it does not hold ends that
  * runner (SIGKILL) with cause PROTOCOL. A death is seen at once through EOF and the child's exit.
  *
+ * HOW AN ATTEMPT ENDS, in doubt. The deadline is the law: what comes after it, even a success
+ * within the grace, is DEADLINE. After supervisor_cancel() a success or an `unknown` still counts;
+ * a failure or a retry is CANCELLED. A crash of a runner that holds many attempts is charged to the
+ * one at which it worked; if it does not say at which, to all of them. An attempt whose runner
+ * never became ready ends with SIBLING.
+ *
+ * TURNS OF THE LOOP. on_finished() and on_progress() come when a runner's frames are read, or from
+ * an idle handle; never from within supervisor_start(), supervisor_cancel() or supervisor_stop().
+ * What was started in a turn leaves with one system call per runner, in a prepare handle.
+ *
  * A connector whose runners die while starting is given back-off (100 ms doubling to 30 s), during
  * which supervisor_start() says AGAIN.
  *
