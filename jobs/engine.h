@@ -220,6 +220,7 @@ struct jobs {
     int64_t now; /* of the call that came in; never goes back */
     bool ready;  /* loaded */
     bool draining;
+    bool closed; /* nothing goes to the store any more */
     bool woken;
 
     struct slab slab; /* struct job */

@@ -93,14 +93,18 @@ void errand_submit(struct jobs *self, struct store_op *op)
 {
     self->errands++;
     self->timed_moves += errand_of(op)->timed;
-    store_submit(self->store, op);
+    if (self->closed) {
+        list_append(&self->again, &errand_of(op)->again); /* for errands_release() */
+    } else {
+        store_submit(self->store, op);
+    }
 }
 
 void errands_again(struct jobs *self)
 {
     struct list due;
 
-    if (self->again_at > self->now) {
+    if (self->again_at > self->now || self->closed) {
         return;
     }
     self->again_at = NEVER;

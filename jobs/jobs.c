@@ -94,6 +94,12 @@ void jobs_drain(struct jobs *self)
     self->draining = true;
 }
 
+void jobs_close(struct jobs *self)
+{
+    self->draining = true;
+    self->closed = true;
+}
+
 unsigned jobs_in_flight(const struct jobs *self)
 {
     return self->attempts_in_flight + self->errands;
@@ -191,10 +197,11 @@ void jobs_finished(struct jobs *self, uint64_t token, const struct jobs_outcome 
         return;
     }
     struct job *job = attempt->job;
+    enum job_retry_safety safety = outcome->untouched ? JOB_SAFE : job->safety;
     job->lane->connector->room_known = false;
     lane_settle_connector(self, job->lane->connector);
     finish_attempt(self, attempt, outcome,
-                   verdict_of(outcome->outcome, job->safety, job->flags & JOB_FLAG_CANCELLING));
+                   verdict_of(outcome->outcome, safety, job->flags & JOB_FLAG_CANCELLING));
     engine_wake(self);
 }
 

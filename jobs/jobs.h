@@ -1,9 +1,10 @@
 /*
  * jobs.h — the queue: which job runs next, what becomes of it, and when to look again.
  *
- * The engine keeps every unfinished job in memory (a compact record: no input, no result), the store
- * keeps everything. It sees no loop, no HTTP and no wire: time comes in through hooks.now(), work
- * goes out through hooks.start(), and jobs_tick() says when it wants to be called again.
+ * The engine keeps every unfinished job in memory (a compact record: some 115 bytes, no result;
+ * inputs as far as input_cache_bytes goes), the store keeps everything. It sees no loop, no HTTP
+ * and no wire: time comes in through hooks.now(), work goes out through hooks.start(), and
+ * jobs_tick() says when it wants to be called again.
  *
  *     jobs_new(store, &hooks, context, log, &jobs, &err);
  *     jobs_load(jobs, on_loaded, context);              // the ready queue, rebuilt from the store
@@ -11,23 +12,41 @@
  *     jobs_submit(jobs, op, on_submitted, context);     // durable, then in the queue
  *     …hooks.start() is called for an attempt; its end comes back with jobs_finished()…
  *     next = jobs_tick(jobs);                           // at least at the time it returned last
+ *     …
+ *     jobs_drain(jobs);                                 // until jobs_in_flight() is 0
+ *     jobs_close(jobs);  store_free(store);  jobs_free(jobs);
  *
- * ONE MOVER. job_move() in move.c is the only function that writes a job's state, in memory and, by a
- * STORE_JOB_MOVE with a fence, in the store; it checks job_may_move().
+ * ONE MOVER. Only move.c writes a job's state, in memory and, by a STORE_JOB_MOVE with a fence, in
+ * the store; it checks job_may_move(). At most one write of a job is under way at a time.
  *
  * ORDER. Ready jobs wait in lanes, one for each (queue, connector): within a lane by priority, then
  * by run_at, then by id. Of the lanes of a connector with room, whose queue is not paused, below
- * its concurrency and within its rate, the one with the best head goes first. A queue whose connector
- * is full does not hold up others.
+ * its concurrency and within its rate, the one with the best head goes first. A queue whose
+ * connector is full does not hold up others, and a limit that two connectors share goes to the
+ * better head. A rate is a token bucket that holds one period's worth: an idle queue may burst by
+ * that much.
  *
- * DURABILITY. A job counts when its insert was committed. For JOB_SAFE operations the attempt starts
- * at once and its start is written with its outcome, or after START_WRITE_AFTER_MS if it lasts longer; for
- * the others hooks.start() is called only after the start was committed. An attempt that was
- * running when hubd stopped is closed as `released` at load: a safe job is queued again, one with a
- * key too (its next attempt sends the same key), a `never` job becomes `unknown`.
+ * DURABILITY. A job counts when its insert was committed. For JOB_SAFE operations the attempt
+ * starts at once and its start is written with its outcome, or after START_WRITE_AFTER_MS if it
+ * lasts longer; for the others hooks.start() is called only after the start was committed. An
+ * attempt that was running when hubd stopped is closed as `released` at load: a safe job is queued
+ * again, one with a key too (its next attempt sends the same key), a `never` job becomes `unknown`.
+ * When the store fails an outcome is kept and written again (100 ms, doubling to 10 s) until it is
+ * on record; meanwhile no attempt is begun, so that what must be kept is bounded by what ran.
  *
- * RETRIES. Exponential back-off with full jitter (AWS "Exponential Backoff And Jitter"): a random time in
- * [0, min(cap, base × 2^(charged-1))], base 1 s, cap 1 h, but at least what the connector asked for.
+ * RETRIES. Exponential back-off with full jitter (AWS "Exponential Backoff And Jitter"): a random
+ * time in [0, min(cap, base × 2^(charged-1))], base 1 s, cap 1 h, but at least what the connector
+ * asked for. verdict.c has the table that says what each outcome makes of a job. An attempt that
+ * was released is repeated at once, three times in a row, and with a back-off from then on.
+ *
+ * CANCELLING is a wish, not on record until it has come true: one that waits for a running attempt
+ * is forgotten if hubd dies. Success wins over it. An operation that is not `safe`, whose attempt
+ * was killed before it could answer, ends as `unknown`: "cancelled" would be a guess.
+ *
+ * EXPIRY ends what waits (queued, scheduled or blocked) as failed with `expired`; never what runs.
+ *
+ * CALLBACKS. Hooks and `done` functions may call any function of the engine but jobs_tick() and
+ * jobs_free(). A `done` may come before the function that took it has returned.
  *
  * Thread: [loop].
  */
@@ -57,15 +76,16 @@ struct jobs_attempt {
 /* How an attempt ended, as the dispatcher reports it. Views live during the call. */
 struct jobs_outcome {
     enum attempt_outcome outcome;
-    struct str result;        /* SUCCEEDED: JSON or empty */
-    struct str code;          /* otherwise: of hub_err or the connector's own */
+    struct str result; /* SUCCEEDED: JSON or empty */
+    struct str code;   /* otherwise: of hub_err or the connector's own */
     struct str message;
-    struct str details;       /* JSON object or empty */
-    uint64_t delay_ms;        /* RETRY: at least so long; 0: none asked for */
+    struct str details; /* JSON object or empty */
+    uint64_t delay_ms;  /* RETRY: at least so long; 0: none asked for */
     struct str cause;
     int cause_number;
     int pid;
     struct str connector_version;
+    bool untouched; /* RELEASED, CANCELLED: it never reached a runner, so it did nothing */
     const struct artifact_record *artifacts; /* SUCCEEDED; ids are given by the engine */
     const struct blob_pending *blobs;        /* as many; published or discarded by the engine */
     unsigned artifact_count;
@@ -87,10 +107,12 @@ struct jobs_event {
 
 struct jobs_hooks {
     int64_t (*now)(void *context); /* wall clock, ms */
-    /* Starts an attempt, later ended by exactly one jobs_finished(). 0; HUB_ERR_AGAIN: no room, come
-     * back at jobs_capacity(); any other error ends the attempt as failed with it. */
+    /* Starts an attempt, later ended by exactly one jobs_finished() (which may come even before
+     * this returns 0). 0; HUB_ERR_AGAIN: no room, come back at jobs_capacity(); any other error
+     * ends the attempt as failed with it. */
     int (*start)(void *context, const struct jobs_attempt *attempt);
-    /* Room for attempts of this connector, so that the engine does not try in vain. */
+    /* Room for attempts of this connector, so that the engine does not try in vain. It is asked
+     * again after an attempt of this connector has ended and after jobs_capacity(). */
     unsigned (*room)(void *context, struct str connector);
     /* Please stop it; jobs_finished() comes as always. */
     void (*cancel)(void *context, uint64_t token);
@@ -100,13 +122,13 @@ struct jobs_hooks {
 };
 
 struct jobs_config {
-    unsigned start_write_after_ms;   /* 0: 100 */
-    unsigned retry_base_ms;          /* 0: 1,000 */
-    unsigned retry_cap_ms;           /* 0: 3,600,000 */
-    unsigned purge_interval_ms;      /* 0: 10,000 */
-    size_t input_cache_bytes;        /* inputs kept in memory until they run; 0: 16 MiB */
-    unsigned jobs_max;               /* unfinished jobs; 0: 10,000,000. Beyond it: HUB_ERR_UNAVAILABLE */
-    uint64_t seed;                   /* of the jitter, for tests; 0: random */
+    unsigned start_write_after_ms; /* 0: 100 */
+    unsigned retry_base_ms;        /* 0: 1,000 */
+    unsigned retry_cap_ms;         /* 0: 3,600,000 */
+    unsigned purge_interval_ms;    /* 0: 10,000 */
+    size_t input_cache_bytes;      /* inputs kept in memory until they run; 0: 16 MiB */
+    unsigned jobs_max; /* unfinished jobs; 0: 10,000,000. Beyond it: HUB_ERR_UNAVAILABLE */
+    uint64_t seed;     /* of the jitter, for tests; 0: random */
 };
 
 HUB_MUST_CHECK int jobs_new(struct store *store, const struct jobs_config *config,
@@ -116,11 +138,16 @@ HUB_MUST_CHECK int jobs_new(struct store *store, const struct jobs_config *confi
 void jobs_drain(struct jobs *self);
 /* How many attempts are in flight, and how many store operations of the engine's. */
 unsigned jobs_in_flight(const struct jobs *self);
-/* Every operation submitted to the store must have completed. NULL does nothing. */
+/* From now on nothing is submitted to the store: before store_free(), so that its last answers
+ * cannot lead to new questions. What would have been written is not, as in a crash. */
+void jobs_close(struct jobs *self);
+/* Every operation submitted to the store must have completed: after store_free(). NULL does
+ * nothing. */
 void jobs_free(struct jobs *self);
 
 typedef void jobs_done_fn(void *context, int err);
-/* Reads queues and unfinished jobs from the store and closes the attempts of an earlier life. */
+/* Reads queues and unfinished jobs from the store and closes the attempts of an earlier life. Until
+ * `done` came with 0 nothing is started and jobs_submit() answers HUB_ERR_UNAVAILABLE. */
 void jobs_load(struct jobs *self, jobs_done_fn *done, void *context);
 
 /* Dispatches what is due and expires what is late. Returns when it wants to be called next (wall
@@ -129,11 +156,13 @@ int64_t jobs_tick(struct jobs *self);
 
 /* --- Jobs --------------------------------------------------------------------------------------*/
 
-/* Submits a STORE_JOB_INSERT that the caller has filled but for `job.id`, `created_at` and `state`, and
- * with `done` unset: the engine takes it over. `done(context, op)` is called after the commit with
- * op->err and the fields of struct store_job_insert, and must not free it. When it returned 0 the job
- * is queued and may already run. Errors on top of the store's: HUB_ERR_STORAGE_FULL,
- * HUB_ERR_UNAVAILABLE (too many jobs). */
+/* Submits a STORE_JOB_INSERT that the caller has filled but for `job.id`, `created_at` and `state`,
+ * and with `done` unset: the engine takes it over. Where queue, timeout_ms, max_attempts or
+ * retention_ms are not given it fills in the default of job.h. `done(context, op)` is called after
+ * the commit with op->err and the fields of struct store_job_insert, and must not free it. When it
+ * returned 0 the job is queued and may already run. Errors on top of the store's:
+ * HUB_ERR_STORAGE_FULL, HUB_ERR_UNAVAILABLE (too many jobs, queues or types; draining),
+ * HUB_ERR_NOMEM. */
 typedef void jobs_submitted_fn(void *context, struct store_op *op);
 void jobs_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn *done, void *context);
 
@@ -165,6 +194,7 @@ bool jobs_live(const struct jobs *self, const struct id *id, struct jobs_live *r
 /* A token that is unknown (an old one) changes nothing; its blobs are discarded. */
 void jobs_finished(struct jobs *self, uint64_t token, const struct jobs_outcome *outcome);
 void jobs_progress(struct jobs *self, uint64_t token, uint32_t permille, struct str message);
+/* There may be more room than there was; also for a connector that was not there before. */
 void jobs_capacity(struct jobs *self, struct str connector);
 
 /* --- Queues ------------------------------------------------------------------------------------*/

@@ -372,6 +372,57 @@ static void test_drain(void **state)
     world_close(&w);
 }
 
+/* hubd must end though attempts run: the store answers a last time, and is asked nothing more. */
+static void test_close(void **state)
+{
+    (void)state;
+    struct world w;
+    int answer = 1;
+    world_open(&w, NULL);
+    struct id safe = world_submit(&w, (struct job_record){0});
+    struct id never = world_submit(&w, (struct job_record){.retry_safety = JOB_NEVER});
+    world_connector(&w, STR("late"))->room = 0;
+    struct id begun =
+        world_submit(&w, (struct job_record){.type = STR("late.run"), .retry_safety = JOB_NEVER});
+    world_connector(&w, STR("late"))->room = 1;
+    jobs_capacity(w.jobs, STR("late"));
+    w.hold = true;
+    world_settle(&w); /* its start is being written; its end would follow */
+    jobs_cancel(w.jobs, &begun, world_answer, &answer);
+    world_end(&w, world_started(&w, &safe), ATTEMPT_RETRY);
+    unsigned submitted = w.store->write_count;
+    jobs_close(w.jobs);
+    world_end(&w, world_started(&w, &never), ATTEMPT_SUCCEEDED);
+    assert_int_equal(w.store->write_count, submitted);
+    double_write(w.store, UINT32_MAX);
+    assert_int_equal(w.store->write_count, 0);
+    assert_int_equal(w.store->read_count, 0);
+    jobs_tick(w.jobs);
+    assert_int_equal(w.store->write_count, 0);
+    assert_int_equal(w.starts, 2);
+    w.hold = false;
+    world_restart(&w);
+    assert_int_equal(world_state(&w, &never), JOB_UNKNOWN); /* as after a crash */
+    assert_int_equal(world_state(&w, &begun), JOB_UNKNOWN);
+    world_close(&w);
+}
+
+/* The dispatcher was still opening files: nothing has happened, whatever the operation. */
+static void test_untouched(void **state)
+{
+    (void)state;
+    for (int safety = JOB_SAFE; safety <= JOB_NEVER; safety++) {
+        struct world w;
+        world_open(&w, NULL);
+        struct id id = world_submit(&w, (struct job_record){.retry_safety = safety});
+        jobs_drain(w.jobs);
+        world_finish(&w, world_started(&w, &id),
+                     &(struct jobs_outcome){.outcome = ATTEMPT_RELEASED, .untouched = true});
+        assert_int_equal(world_state(&w, &id), JOB_QUEUED);
+        world_close(&w);
+    }
+}
+
 static void test_purge(void **state)
 {
     (void)state;
@@ -429,6 +480,8 @@ int main(void)
         cmocka_unit_test(test_load_many),
         cmocka_unit_test(test_load_fails),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_untouched),
         cmocka_unit_test(test_purge),
         cmocka_unit_test(test_clock_goes_back),
     };
