@@ -334,12 +334,12 @@ export class Hubd {
     fs.writeFileSync(`/proc/${this.pid}/clear_refs`, '5');
   }
 
-  /** Files below the state directory's `folder`, by size. */
+  /** Files below the state directory's `folder`: paths that begin with it. */
   files(folder) {
-    const root = path.join(this.stateDir, folder);
-    return fs.readdirSync(root, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name));
+    return fs.readdirSync(path.join(this.stateDir, folder), { recursive: true })
+      .map((name) => path.join(folder, name))
+      .filter((name) => fs.statSync(path.join(this.stateDir, name),
+        { throwIfNoEntry: false })?.isFile());
   }
 }
 
