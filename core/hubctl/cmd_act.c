@@ -91,8 +91,7 @@ const struct command cmd_cancel = {
     .examples = "hubctl cancel 0193a8c2-5d1f-7c3e-9b1a-4f2d6e8a0b1c\n"
                 "\n"
                 "# Everything that waits in a queue\n"
-                "hubctl list --queue mail --state queued --all --json | jq -r .id | xargs hubctl "
-                "cancel",
+                "hubctl list --queue mail -s queued -a --json | jq -r .id | xargs hubctl cancel",
     .run = run_cancel,
     .words_min = 1,
     .words_max = COMMAND_WORDS_ANY,

@@ -12,14 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct str text_of(struct json_object *object, const char *name)
-{
-    struct str text = STR("");
-
-    json_get_str(object, name, &text);
-    return text;
-}
-
 /* --- upload ----------------------------------------------------------------------------------- */
 
 static void say_uploaded(struct app *app, struct json_object *artifact)
@@ -33,12 +25,12 @@ static void say_uploaded(struct app *app, struct json_object *artifact)
     }
     json_get_i64(artifact, "size", &size);
     buf_init(&text, BUF_NO_LIMIT);
-    text_append_safe(&text, text_of(artifact, "id"));
+    text_append_safe(&text, text_member(artifact, "id"));
     if (!app->output.quiet) {
         buf_append_str(&text, STR("  "));
-        text_append_safe(&text, text_of(artifact, "name"));
+        text_append_safe(&text, text_member(artifact, "name"));
         buf_append_str(&text, STR("  "));
-        text_append_safe(&text, text_of(artifact, "media_type"));
+        text_append_safe(&text, text_member(artifact, "media_type"));
         buf_append_str(&text, STR("  "));
         human_append_size(&text, (uint64_t)(size > 0 ? size : 0));
     }
@@ -172,7 +164,7 @@ static int run_download(struct app *app, const struct options *options)
     const char *output = options_get(options, "output");
     const char *id = options->words[0];
     struct download download;
-    struct target target;
+    struct target target = {0};
     int code;
 
     if ((code = app_check_id(app, "an artifact", id)) != EXITS_OK) {
@@ -233,7 +225,7 @@ static const struct command artifacts_upload = {
         "removed after some time.",
     .options = upload_options,
     .examples = "hubctl artifacts upload cat.jpg\n"
-                "pg_dump shop | hubctl artifacts upload - --name shop.sql --type application/sql",
+                "pg_dump shop | hubctl artifacts upload - --name shop.sql -t application/sql",
     .run = run_upload,
     .words_min = 1,
     .words_max = COMMAND_WORDS_ANY,
@@ -255,7 +247,7 @@ static const struct command artifacts_download = {
              "gets the name that hubd has for it, or NAME-2 if that is taken.",
     .options = download_options,
     .examples = "hubctl artifacts download 0193a8c2-5d1f-7c3e-9b1a-4f2d6e8a0b1c\n"
-                "hubctl artifacts download 0193a8c2-5d1f-7c3e-9b1a-4f2d6e8a0b1c -o - | gzip > a.gz",
+                "hubctl artifacts download 0193a8c2-5d1f-7c3e-9b1a-4f2d6e8a0b1c -o - | wc -c",
     .run = run_download,
     .words_min = 1,
     .words_max = 1,

@@ -12,14 +12,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static struct str text_of(struct json_object *object, const char *name)
-{
-    struct str text = STR("");
-
-    json_get_str(object, name, &text);
-    return text;
-}
-
 static int64_t count_of(struct json_object *object, const char *name)
 {
     int64_t count = 0;
@@ -47,24 +39,25 @@ static void append_operation_names(struct buf *buf, struct json_object *connecto
     }
     for (size_t i = 0; i < json_object_array_length(operations); i++) {
         buf_append_str(buf, i > 0 ? STR(", ") : STR(""));
-        text_append_safe(buf, text_of(json_object_array_get_idx(operations, i), "name"));
+        text_append_safe(buf, text_member(json_object_array_get_idx(operations, i), "name"));
     }
 }
 
 static void add_row(struct table *table, struct json_object *connector)
 {
-    struct str reason = text_of(connector, "reason");
+    struct str reason = text_member(connector, "reason");
     struct buf *cell;
 
-    table_cell(table, STYLE_BOLD, text_of(connector, "name"));
-    table_cell(table, STYLE_PLAIN, text_of(connector, "version"));
-    table_cell(table, health_style(text_of(connector, "health")), text_of(connector, "health"));
+    table_cell(table, STYLE_BOLD, text_member(connector, "name"));
+    table_cell(table, STYLE_PLAIN, text_member(connector, "version"));
+    table_cell(table, health_style(text_member(connector, "health")),
+               text_member(connector, "health"));
     append_operation_names(table_cell_begin(table, STYLE_CYAN), connector);
     cell = table_cell_begin(table, STYLE_PLAIN);
     buf_append_i64(cell, count_of(connector, "in_flight"));
-    table_cell(table, STYLE_DIM, text_of(connector, "mode"));
+    table_cell(table, STYLE_DIM, text_member(connector, "mode"));
     table_cell(table, reason.len > 0 ? STYLE_RED : STYLE_DIM,
-               reason.len > 0 ? reason : text_of(connector, "summary"));
+               reason.len > 0 ? reason : text_member(connector, "summary"));
 }
 
 static int list(struct app *app, const char *method, const char *path)
@@ -82,7 +75,6 @@ static int list(struct app *app, const char *method, const char *path)
     struct json_object *answer;
     struct json_object *connectors;
     struct table table;
-    struct buf text;
     int code = app_send(app, method, path, NULL, &answer);
 
     if (code != EXITS_OK) {
@@ -101,10 +93,7 @@ static int list(struct app *app, const char *method, const char *path)
     if (!output->json && table_rows(&table) == 0) {
         output_note(output, "there are no connectors");
     }
-    buf_init(&text, BUF_NO_LIMIT);
-    table_append(&table, &text, 0, output->out_width, output->out_colour);
-    output_write(&text);
-    buf_release(&text);
+    table_print(&table, output);
     table_release(&table);
     json_object_put(answer);
     return EXITS_OK;
@@ -147,19 +136,19 @@ static void append_counts(const struct output *output, struct buf *buf,
 
 static void append_head(const struct output *output, struct buf *buf, struct json_object *connector)
 {
-    struct str health = text_of(connector, "health");
+    struct str health = text_member(connector, "health");
 
-    style_append(buf, output->out_colour, STYLE_BOLD, text_of(connector, "name"));
+    style_append(buf, output->out_colour, STYLE_BOLD, text_member(connector, "name"));
     buf_append_char(buf, ' ');
-    text_append_safe(buf, text_of(connector, "version"));
+    text_append_safe(buf, text_member(connector, "version"));
     buf_append_str(buf, STR("  "));
     style_append(buf, output->out_colour, health_style(health), health);
     buf_append_char(buf, '\n');
-    line(output, buf, "what", text_of(connector, "summary"));
-    line(output, buf, "reason", text_of(connector, "reason"));
-    line(output, buf, "mode", text_of(connector, "mode"));
-    line(output, buf, "licence", text_of(connector, "licence"));
-    line(output, buf, "file", text_of(connector, "file"));
+    line(output, buf, "what", text_member(connector, "summary"));
+    line(output, buf, "reason", text_member(connector, "reason"));
+    line(output, buf, "mode", text_member(connector, "mode"));
+    line(output, buf, "licence", text_member(connector, "licence"));
+    line(output, buf, "file", text_member(connector, "file"));
     append_counts(output, buf, connector);
 }
 
@@ -179,12 +168,12 @@ static void append_operations(const struct output *output, struct buf *buf,
     for (size_t i = 0; i < json_object_array_length(operations); i++) {
         struct json_object *operation = json_object_array_get_idx(operations, i);
 
-        table_cell(&table, STYLE_CYAN, text_of(operation, "type"));
-        table_cell(&table, STYLE_PLAIN, text_of(operation, "retry_safety"));
+        table_cell(&table, STYLE_CYAN, text_member(operation, "type"));
+        table_cell(&table, STYLE_PLAIN, text_member(operation, "retry_safety"));
         human_append_duration(table_cell_begin(&table, STYLE_PLAIN),
                               count_of(operation, "timeout_ms"));
         buf_append_i64(table_cell_begin(&table, STYLE_PLAIN), count_of(operation, "max_attempts"));
-        table_cell(&table, STYLE_DIM, text_of(operation, "summary"));
+        table_cell(&table, STYLE_DIM, text_member(operation, "summary"));
     }
     buf_append_char(buf, '\n');
     table_append(&table, buf, 2, output->out_width, output->out_colour);
@@ -205,9 +194,9 @@ static void append_operation(const struct output *output, struct buf *buf,
 {
     struct json_object *example = json_object_object_get(operation, "example");
     struct json_object *result = json_object_object_get(operation, "result_schema");
-    struct str summary = text_of(operation, "summary");
+    struct str summary = text_member(operation, "summary");
 
-    style_append(buf, output->out_colour, STYLE_BOLD, text_of(operation, "type"));
+    style_append(buf, output->out_colour, STYLE_BOLD, text_member(operation, "type"));
     buf_append_str(buf, summary.len > 0 ? STR(": ") : STR(""));
     text_append_safe(buf, summary);
     buf_append_char(buf, '\n');
@@ -236,8 +225,8 @@ static struct json_object *find_operation(struct app *app, struct json_object *o
         struct json_object *operation = json_object_array_get_idx(operations, i);
         struct json_object *own = json_object_object_get(operation, "name");
 
-        if (str_eq(text_of(operation, "name"), str_from_c(name)) ||
-            str_eq(text_of(operation, "type"), str_from_c(name))) {
+        if (str_eq(text_member(operation, "name"), str_from_c(name)) ||
+            str_eq(text_member(operation, "type"), str_from_c(name))) {
             return operation;
         }
         if (json_object_is_type(own, json_type_string)) {

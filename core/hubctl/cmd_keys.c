@@ -35,30 +35,16 @@ static void append_scopes(struct buf *buf, struct json_object *key)
 
 static void add_row(struct table *table, struct json_object *key)
 {
-    struct str text = STR("");
     struct buf *cell;
     int64_t at;
 
-    json_get_str(key, "id", &text);
-    table_cell(table, STYLE_PLAIN, text);
-    text = STR("");
-    json_get_str(key, "name", &text);
-    table_cell(table, STYLE_PLAIN, text);
+    table_cell(table, STYLE_PLAIN, text_member(key, "id"));
+    table_cell(table, STYLE_PLAIN, text_member(key, "name"));
     append_scopes(table_cell_begin(table, STYLE_CYAN), key);
     cell = table_cell_begin(table, STYLE_PLAIN);
-    if (json_get_str(key, "created_at", &text) && clock_parse(text, &at)) {
+    if (clock_parse(text_member(key, "created_at"), &at)) {
         human_append_relative(cell, at, clock_wall_ms());
     }
-}
-
-static void print_table(const struct output *output, const struct table *table)
-{
-    struct buf text;
-
-    buf_init(&text, BUF_NO_LIMIT);
-    table_append(table, &text, 0, output->out_width, output->out_colour);
-    output_write(&text);
-    buf_release(&text);
 }
 
 static int run_list(struct app *app, const struct options *options)
@@ -82,7 +68,7 @@ static int run_list(struct app *app, const struct options *options)
             }
         }
     }
-    print_table(&app->output, &table);
+    table_print(&table, &app->output);
     table_release(&table);
     json_object_put(answer);
     return EXITS_OK;
@@ -182,7 +168,7 @@ static const struct command keys_create = {
         "NAME says what the key is for. jobs:read looks at jobs, files, queues, connectors and "
         "events; jobs:write makes, cancels, retries and deletes jobs; admin does everything.",
     .options = create_options,
-    .examples = "hubctl keys create shop-backend --scope jobs:write --scope jobs:read -o shop.key",
+    .examples = "hubctl keys create shop -s jobs:write -s jobs:read -o shop.key",
     .run = run_create,
     .words_min = 1,
     .words_max = 1,

@@ -188,7 +188,6 @@ static int get_pages(struct listing *self)
 static void show(struct listing *self)
 {
     const struct output *output = &self->app->output;
-    struct buf text;
 
     if (output->json) {
         return;
@@ -197,10 +196,7 @@ static void show(struct listing *self)
         output_note(output, "no such jobs");
         return;
     }
-    buf_init(&text, BUF_NO_LIMIT);
-    table_append(&self->table, &text, 0, output->out_width, output->out_colour);
-    output_write(&text);
-    buf_release(&text);
+    table_print(&self->table, output);
     if (self->more) {
         output_note(output, "there are more: --limit N or --all shows them");
     }
@@ -245,10 +241,9 @@ const struct command cmd_list = {
                 "hubctl list --state failed --since 1h\n"
                 "\n"
                 "# Try all of that again\n"
-                "hubctl list --state failed --since 1h --all --json | jq -r .id | xargs hubctl "
-                "retry\n"
+                "hubctl list -s failed --since 1h -a --json | jq -r .id | xargs hubctl retry\n"
                 "\n"
                 "# Everything that still waits or runs in one queue\n"
-                "hubctl list --state queued,scheduled,blocked,running --queue mail",
+                "hubctl list -s blocked,scheduled,queued,running --queue mail",
     .run = run,
 };

@@ -5,6 +5,7 @@
 #include "hubctl/human.h"
 #include "hubctl/must.h"
 #include "hubctl/table.h"
+#include "hubctl/text.h"
 
 #include <string.h>
 
@@ -27,7 +28,6 @@ static void add_count(struct table *table, struct json_object *queue, const char
 
 static void add_row(struct table *table, struct json_object *queue)
 {
-    struct str name = STR("");
     struct json_object *rate;
     bool paused = false;
     int64_t concurrency;
@@ -35,9 +35,8 @@ static void add_row(struct table *table, struct json_object *queue)
     int64_t period;
     struct buf *cell;
 
-    json_get_str(queue, "name", &name);
     json_get_bool(queue, "paused", &paused);
-    table_cell(table, STYLE_PLAIN, name);
+    table_cell(table, STYLE_PLAIN, text_member(queue, "name"));
     table_cell(table, paused ? STYLE_YELLOW : STYLE_GREEN, paused ? STR("paused") : STR("open"));
     add_count(table, queue, "running");
     add_count(table, queue, "queued");
@@ -52,16 +51,6 @@ static void add_row(struct table *table, struct json_object *queue)
         json_get_i64(rate, "period_ms", &period)) {
         human_append_rate(cell, limit, period);
     }
-}
-
-static void print_table(const struct output *output, struct table *table)
-{
-    struct buf text;
-
-    buf_init(&text, BUF_NO_LIMIT);
-    table_append(table, &text, 0, output->out_width, output->out_colour);
-    output_write(&text);
-    buf_release(&text);
 }
 
 static int run_list(struct app *app, const struct options *options)
@@ -85,7 +74,7 @@ static int run_list(struct app *app, const struct options *options)
             }
         }
     }
-    print_table(&app->output, &table);
+    table_print(&table, &app->output);
     table_release(&table);
     json_object_put(list);
     return EXITS_OK;
@@ -112,7 +101,7 @@ static int patch_all(struct app *app, const struct options *options, struct json
             json_object_put(queue);
         }
     }
-    print_table(&app->output, &table);
+    table_print(&table, &app->output);
     table_release(&table);
     return code;
 }

@@ -355,15 +355,14 @@ const struct command cmd_run = {
         "Without --wait the job's id and state are printed, with --quiet only the id. With --wait "
         "the exit code tells how the job ended.",
     .options = run_options,
-    .examples =
-        "# Make a thumbnail of a photograph and save it in thumbs/\n"
-        "hubctl run image.transform --file image=cat.jpg --set outputs.0.width=200 -o thumbs\n"
-        "\n"
-        "# Input from a file, not before six in the morning, found again by a label\n"
-        "hubctl run email.send --input @mail.json --run-at 2026-11-24T06:00:00Z -l team=crm\n"
-        "\n"
-        "# In a script: the id alone, and never the same job twice\n"
-        "id=$(hubctl run -q noop.run --idempotency-key order-1001)",
+    .examples = "# Make a thumbnail of a photograph and save it in thumbs/\n"
+                "hubctl run image.transform -f image=cat.jpg -s width=200 -o thumbs\n"
+                "\n"
+                "# Input from a file, not before six in the morning, with a label\n"
+                "hubctl run email.send -i @mail.json --run-at 2026-11-24T06:00:00Z -l to=crm\n"
+                "\n"
+                "# In a script: the id alone, and never the same job twice\n"
+                "id=$(hubctl run -q noop.run --idempotency-key order-1001)",
     .run = run,
     .words_min = 1,
     .words_max = 1,

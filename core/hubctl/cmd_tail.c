@@ -34,14 +34,6 @@ struct tail {
 
 /* --- one event -------------------------------------------------------------------------------- */
 
-static struct str text_of(struct json_object *object, const char *name)
-{
-    struct str text = STR("");
-
-    json_get_str(object, name, &text);
-    return text;
-}
-
 static void append_clock(struct buf *buf, int64_t at_ms)
 {
     time_t seconds = (time_t)(at_ms / 1000);
@@ -73,10 +65,10 @@ static void append_what(struct buf *buf, const struct event *event)
     struct json_object *fraction;
     int64_t attempt = 0;
 
-    text_append_safe(buf, text_of(event->data, "type"));
+    text_append_safe(buf, text_member(event->data, "type"));
     if (json_object_object_get_ex(event->data, "fraction", &fraction)) {
         buf_append_format(buf, "  %d %%  ", (int)(json_object_get_double(fraction) * 100));
-        text_append_safe(buf, text_of(event->data, "message"));
+        text_append_safe(buf, text_member(event->data, "message"));
     } else if (json_get_i64(event->data, "attempt", &attempt) && attempt > 0) {
         buf_append_format(buf, "  attempt %" PRId64, attempt);
     }
@@ -90,17 +82,18 @@ static size_t what_width(const struct output *output)
 static void append_event(const struct output *output, struct buf *line, const struct event *event)
 {
     bool is_job = str_eq(event->name, STR("job"));
-    struct str state = is_job ? text_of(event->data, "state") : event->name;
+    struct str state = is_job ? text_member(event->data, "state") : event->name;
     int64_t at = clock_wall_ms();
     struct buf text;
 
-    clock_parse(text_of(event->data, "at"), &at);
+    clock_parse(text_member(event->data, "at"), &at);
     buf_init(&text, BUF_NO_LIMIT);
     append_clock(&text, at);
     append_padded(line, output->out_colour, STYLE_DIM, buf_view(&text), CLOCK_WIDTH);
     append_padded(line, output->out_colour, is_job ? job_state_style(state) : STYLE_BLUE, state,
                   STATE_WIDTH);
-    append_padded(line, output->out_colour, STYLE_DIM, text_of(event->data, "job"), ID_TEXT_LEN);
+    append_padded(line, output->out_colour, STYLE_DIM, text_member(event->data, "job"),
+                  ID_TEXT_LEN);
     buf_clear(&text);
     append_what(&text, event);
     text_append_cut(line, buf_view(&text), what_width(output));
@@ -258,6 +251,6 @@ const struct command cmd_tail = {
     .examples = "hubctl tail\n"
                 "\n"
                 "# Which jobs fail, as they fail\n"
-                "hubctl tail --json --no-progress | jq -r 'select(.state == \"failed\") | .job'",
+                "hubctl tail --json --no-progress | jq -r 'select(.state==\"failed\").job'",
     .run = run,
 };

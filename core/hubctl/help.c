@@ -170,11 +170,24 @@ void help_append_program(const struct output *output, struct buf *buf)
 
 /* --- a command -------------------------------------------------------------------------------- */
 
+static void append_head(const struct output *output, struct buf *buf, const struct command *command,
+                        const char *path)
+{
+    struct buf head;
+
+    buf_init(&head, BUF_NO_LIMIT);
+    buf_append_format(&head, "hubctl %s: %s", path, command->summary);
+    text_append_wrapped(buf, buf_view(&head), 0, output_text_width(output));
+    buf_append_char(buf, '\n');
+    buf_release(&head);
+}
+
 static void append_usage(struct buf *buf, const struct command *command, const char *path)
 {
     buf_append_str(buf, STR("\nUsage: "));
     if (command->run) {
-        buf_append_format(buf, "hubctl %s %s\n", path, command->usage);
+        buf_append_format(buf, "hubctl %s%s%s\n", path, command->usage[0] ? " " : "",
+                          command->usage);
     }
     if (command->subcommands) {
         buf_append_format(buf, "%shubctl %s COMMAND …\n", command->run ? "       " : "", path);
@@ -184,9 +197,7 @@ static void append_usage(struct buf *buf, const struct command *command, const c
 void help_append_command(const struct output *output, struct buf *buf,
                          const struct command *command, const char *path)
 {
-    style_append(buf, output->out_colour, STYLE_BOLD, str_from_c("hubctl "));
-    style_append(buf, output->out_colour, STYLE_BOLD, str_from_c(path));
-    buf_append_format(buf, ": %s\n", command->summary);
+    append_head(output, buf, command, path);
     append_usage(buf, command, path);
     if (command->about) {
         buf_append_char(buf, '\n');

@@ -53,10 +53,7 @@ static const struct state_look *look_of(struct str state)
 
 struct str job_state(struct json_object *job)
 {
-    struct str state = STR("");
-
-    json_get_str(job, "state", &state);
-    return state;
+    return text_member(job, "state");
 }
 
 bool job_is_final(struct str state)
@@ -79,19 +76,9 @@ void job_append_mark(struct buf *buf, bool colour, struct str state)
 
 /* --- members ---------------------------------------------------------------------------------- */
 
-static struct str text_of(struct json_object *object, const char *name)
-{
-    struct str text = STR("");
-
-    json_get_str(object, name, &text);
-    return text;
-}
-
 static bool time_of(struct json_object *object, const char *name, int64_t *ret_ms)
 {
-    struct str text;
-
-    return json_get_str(object, name, &text) && clock_parse(text, ret_ms);
+    return clock_parse(text_member(object, name), ret_ms);
 }
 
 static bool took(struct json_object *object, int64_t *ret_ms)
@@ -128,7 +115,7 @@ static void append_labels(struct buf *buf, struct json_object *job)
 static void append_progress(struct buf *buf, struct json_object *progress)
 {
     struct json_object *fraction = json_object_object_get(progress, "fraction");
-    struct str message = text_of(progress, "message");
+    struct str message = text_member(progress, "message");
 
     buf_append_format(buf, "%d %%", (int)(json_object_get_double(fraction) * 100));
     if (message.len > 0) {
@@ -144,7 +131,7 @@ static void append_note(struct buf *buf, struct json_object *job, int64_t now_ms
     int64_t run_at;
 
     if (json_get_object(job, "error", &object)) {
-        text_append_safe(buf, text_of(object, "code"));
+        text_append_safe(buf, text_member(object, "code"));
     } else if (!job_is_final(job_state(job)) && json_get_object(job, "progress", &object)) {
         append_progress(buf, object);
     } else if (str_eq(job_state(job), STR("scheduled")) && time_of(job, "run_at", &run_at)) {
@@ -154,14 +141,14 @@ static void append_note(struct buf *buf, struct json_object *job, int64_t now_ms
 
 void job_append_row(struct table *table, struct json_object *job, int64_t now_ms)
 {
-    struct str queue = text_of(job, "queue");
+    struct str queue = text_member(job, "queue");
     int64_t number = 0;
     int64_t most = 0;
     int64_t ms;
     struct buf *cell;
 
-    table_cell(table, STYLE_PLAIN, text_of(job, "id"));
-    table_cell(table, STYLE_PLAIN, text_of(job, "type"));
+    table_cell(table, STYLE_PLAIN, text_member(job, "id"));
+    table_cell(table, STYLE_PLAIN, text_member(job, "type"));
     table_cell(table, job_state_style(job_state(job)), job_state(job));
     cell = table_cell_begin(table, STYLE_PLAIN);
     if (json_get_i64(job, "attempt", &number) && json_get_i64(job, "max_attempts", &most)) {
@@ -221,15 +208,15 @@ static void append_head(const struct output *output, struct buf *buf, struct jso
 
     job_append_mark(buf, output->out_colour, state);
     buf_append_char(buf, ' ');
-    text_append_safe(buf, text_of(job, "id"));
+    text_append_safe(buf, text_member(job, "id"));
     buf_append_str(buf, STR("  "));
     style_append(buf, output->out_colour, job_state_style(state), state);
     buf_append_char(buf, '\n');
     label(output, buf, "type");
-    text_append_safe(buf, text_of(job, "type"));
+    text_append_safe(buf, text_member(job, "type"));
     buf_append_char(buf, '\n');
     label(output, buf, "queue");
-    text_append_safe(buf, text_of(job, "queue"));
+    text_append_safe(buf, text_member(job, "queue"));
     if (json_get_i64(job, "priority", &priority) && priority != 0) {
         buf_append_format(buf, ", priority %" PRId64, priority);
     }
@@ -312,9 +299,9 @@ static void append_error(const struct output *output, struct buf *buf, struct js
     }
     section(output, buf, "Error");
     buf_append_str(buf, STR("  "));
-    style_append(buf, output->out_colour, STYLE_RED, text_of(error, "code"));
+    style_append(buf, output->out_colour, STYLE_RED, text_member(error, "code"));
     buf_append_str(buf, STR(": "));
-    text_append_safe(buf, text_of(error, "message"));
+    text_append_safe(buf, text_member(error, "message"));
     json_get_bool(error, "retryable", &retryable);
     buf_append_str(buf, retryable ? STR("\n  trying again may help\n") : STR("\n"));
     if (json_get_object(error, "details", &details)) {
@@ -333,11 +320,11 @@ static void append_cause(struct buf *buf, struct json_object *attempt)
         return;
     }
     json_get_i64(cause, "number", &number);
-    text_append_safe(buf, text_of(cause, "kind"));
+    text_append_safe(buf, text_member(cause, "kind"));
     buf_append_format(buf, " %" PRId64, number);
-    if (text_of(cause, "name").len > 0) {
+    if (text_member(cause, "name").len > 0) {
         buf_append_char(buf, ' ');
-        text_append_safe(buf, text_of(cause, "name"));
+        text_append_safe(buf, text_member(cause, "name"));
     }
 }
 
@@ -347,6 +334,35 @@ static enum style outcome_style(struct str outcome)
         return STYLE_GREEN;
     }
     return outcome.len == 0 ? STYLE_CYAN : STYLE_RED;
+}
+
+static void append_attempt(struct table *table, struct json_object *attempt)
+{
+    struct str outcome = text_member(attempt, "outcome");
+    int64_t number = 0;
+    int64_t pid = 0;
+    int64_t ms;
+    struct buf *cell;
+
+    json_get_i64(attempt, "number", &number);
+    buf_append_i64(table_cell_begin(table, STYLE_PLAIN), number);
+    cell = table_cell_begin(table, STYLE_PLAIN);
+    if (time_of(attempt, "started_at", &ms)) {
+        human_append_local(cell, ms);
+    }
+    cell = table_cell_begin(table, STYLE_PLAIN);
+    if (took(attempt, &ms)) {
+        human_append_duration(cell, ms);
+    }
+    table_cell(table, outcome_style(outcome), outcome.len > 0 ? outcome : STR("running"));
+    table_cell(table, STYLE_PLAIN, text_member(attempt, "code"));
+    append_cause(table_cell_begin(table, STYLE_PLAIN), attempt);
+    table_cell(table, STYLE_PLAIN, text_member(attempt, "message"));
+    cell = table_cell_begin(table, STYLE_DIM);
+    if (json_get_i64(attempt, "runner_pid", &pid)) {
+        buf_append_i64(cell, pid);
+    }
+    table_cell(table, STYLE_DIM, text_member(attempt, "connector_version"));
 }
 
 static void append_attempts(const struct output *output, struct buf *buf, struct json_object *job)
@@ -371,32 +387,7 @@ static void append_attempts(const struct output *output, struct buf *buf, struct
     section(output, buf, "Attempts");
     table_init(&table, columns, sizeof columns / sizeof columns[0]);
     for (size_t i = 0; i < json_object_array_length(attempts); i++) {
-        struct json_object *attempt = json_object_array_get_idx(attempts, i);
-        struct str outcome = text_of(attempt, "outcome");
-        int64_t number = 0;
-        int64_t pid = 0;
-        int64_t ms;
-        struct buf *cell;
-
-        json_get_i64(attempt, "number", &number);
-        buf_append_i64(table_cell_begin(&table, STYLE_PLAIN), number);
-        cell = table_cell_begin(&table, STYLE_PLAIN);
-        if (time_of(attempt, "started_at", &ms)) {
-            human_append_local(cell, ms);
-        }
-        cell = table_cell_begin(&table, STYLE_PLAIN);
-        if (took(attempt, &ms)) {
-            human_append_duration(cell, ms);
-        }
-        table_cell(&table, outcome_style(outcome), outcome.len > 0 ? outcome : STR("running"));
-        table_cell(&table, STYLE_PLAIN, text_of(attempt, "code"));
-        append_cause(table_cell_begin(&table, STYLE_PLAIN), attempt);
-        table_cell(&table, STYLE_PLAIN, text_of(attempt, "message"));
-        cell = table_cell_begin(&table, STYLE_DIM);
-        if (json_get_i64(attempt, "runner_pid", &pid)) {
-            buf_append_i64(cell, pid);
-        }
-        table_cell(&table, STYLE_DIM, text_of(attempt, "connector_version"));
+        append_attempt(&table, json_object_array_get_idx(attempts, i));
     }
     table_append(&table, buf, 2, output->out_width, output->out_colour);
     table_release(&table);
@@ -424,11 +415,11 @@ static void append_artifacts(const struct output *output, struct buf *buf, struc
         int64_t size = 0;
 
         json_get_i64(artifact, "size", &size);
-        table_cell(&table, STYLE_PLAIN, text_of(artifact, "name"));
-        table_cell(&table, STYLE_DIM, text_of(artifact, "media_type"));
+        table_cell(&table, STYLE_PLAIN, text_member(artifact, "name"));
+        table_cell(&table, STYLE_DIM, text_member(artifact, "media_type"));
         human_append_size(table_cell_begin(&table, STYLE_PLAIN), (uint64_t)(size > 0 ? size : 0));
-        table_cell(&table, STYLE_DIM, text_of(artifact, "id"));
-        table_cell(&table, STYLE_GREEN, text_of(artifact, "path"));
+        table_cell(&table, STYLE_DIM, text_member(artifact, "id"));
+        table_cell(&table, STYLE_GREEN, text_member(artifact, "path"));
     }
     table_append(&table, buf, 2, output->out_width, output->out_colour);
     table_release(&table);
@@ -467,7 +458,7 @@ void job_append_outcome(const struct output *output, struct buf *buf, struct jso
 
     job_append_mark(buf, output->out_colour, state);
     buf_append_char(buf, ' ');
-    text_append_safe(buf, text_of(job, "type"));
+    text_append_safe(buf, text_member(job, "type"));
     buf_append_char(buf, ' ');
     style_append(buf, output->out_colour, job_state_style(state), state);
     if (took(job, &ms)) {
@@ -478,7 +469,7 @@ void job_append_outcome(const struct output *output, struct buf *buf, struct jso
         buf_append_format(buf, " with attempt %" PRId64, number);
     }
     buf_append_str(buf, STR("  "));
-    style_append(buf, output->out_colour, STYLE_DIM, text_of(job, "id"));
+    style_append(buf, output->out_colour, STYLE_DIM, text_member(job, "id"));
     buf_append_char(buf, '\n');
     append_error(output, buf, job);
     append_result(output, buf, job);

@@ -73,7 +73,7 @@ static void append_rate(const struct progress *self, struct buf *line, uint64_t 
     buf_append_str(line, STR("  "));
     human_append_size(line, per_second);
     buf_append_str(line, STR("/s"));
-    if (total > done && per_second > 0) {
+    if (per_second > 0 && total > done && total - done >= per_second) {
         buf_append_str(line, STR("  "));
         human_append_duration(line, (int64_t)((total - done) / per_second) * 1000);
         buf_append_str(line, STR(" left"));

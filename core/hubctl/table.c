@@ -262,3 +262,13 @@ void table_append(const struct table *self, struct buf *buf, size_t indent, size
         append_row(self, &layout, buf, r, indent, colour);
     }
 }
+
+void table_print(const struct table *self, const struct output *output)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_NO_LIMIT);
+    table_append(self, &text, 0, output->out_width, output->out_colour);
+    output_write(&text);
+    buf_release(&text);
+}

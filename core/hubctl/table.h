@@ -67,4 +67,7 @@ size_t table_rows(const struct table *self); /* complete ones */
 void table_append(const struct table *self, struct buf *buf, size_t indent, size_t width,
                   bool colour);
 
+/* The same to stdout, as wide and as colourful as the output is. */
+void table_print(const struct table *self, const struct output *output);
+
 #endif

@@ -91,6 +91,14 @@ void text_append_json(struct buf *buf, struct json_object *value)
     buf_release(&plain);
 }
 
+struct str text_member(struct json_object *object, const char *name)
+{
+    struct str text = STR("");
+
+    json_get_str(object, name, &text);
+    return text;
+}
+
 static size_t char_width(uint32_t c)
 {
     int width = wcwidth((wchar_t)c);

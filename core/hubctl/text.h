@@ -27,6 +27,9 @@ void text_append_safe(struct buf *buf, struct str text);
  * value for a program, harmless for a terminal. */
 void text_append_json(struct buf *buf, struct json_object *value);
 
+/* The string `name` of an object, as it is; empty if it is absent or no string. */
+struct str text_member(struct json_object *object, const char *name);
+
 /* Columns of safe text. */
 size_t text_width(struct str text);
 
