@@ -252,9 +252,9 @@ struct jobs {
 
     struct map waiters; /* struct waiter by job id */
 
-    unsigned errands;      /* submitted or in `again` */
-    struct list again;     /* failed, to be submitted again at again_at */
-    unsigned again_writes; /* of these */
+    unsigned errands;  /* submitted or in `again` */
+    struct list again; /* failed, to be submitted again at again_at */
+    bool store_fails;  /* the last write that had to succeed did not, and none has since */
     int64_t again_at;
     unsigned again_delay_ms;
 

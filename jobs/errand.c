@@ -23,7 +23,6 @@ static void keep(struct jobs *self, struct errand *errand)
 {
     errand->op->kept = true;
     list_append(&self->again, &errand->again);
-    self->again_writes += store_op_is_write(errand->op->kind);
     if (self->again_at != NEVER) {
         return;
     }
@@ -50,6 +49,9 @@ static void on_answer(struct store_op *op, void *context)
     struct jobs *self = errand->jobs;
 
     engine_clock(self);
+    if (store_op_is_write(op->kind) && (op->err == 0 || (errand->must && may_pass(op->err)))) {
+        self->store_fails = op->err < 0;
+    }
     if (errand->must && may_pass(op->err)) {
         keep(self, errand);
         return;
@@ -108,7 +110,6 @@ void errands_again(struct jobs *self)
         return;
     }
     self->again_at = NEVER;
-    self->again_writes = 0;
     list_init(&due);
     list_splice(&due, &self->again);
     LIST_FOR_EACH(link, &due) {

@@ -144,7 +144,7 @@ void engine_event(struct jobs *self, const struct job *job, enum job_state state
 /* While the store fails, or cannot follow, no work is taken on whose end could not be kept. */
 static bool may_start(const struct jobs *self)
 {
-    return self->again_writes == 0 && self->endings < ENDINGS_MAX &&
+    return !self->store_fails && self->endings < ENDINGS_MAX &&
            self->ending_bytes < ENDING_BYTES_MAX;
 }
 

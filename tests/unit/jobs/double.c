@@ -292,8 +292,11 @@ static void do_move(struct store *self, struct store_op *op)
     struct row *row = double_row(self, &move->id);
 
     self->moves++;
-    if (!row || !fits(row, move) || (self->spoil && self->spoil(op))) {
+    if (!row || !fits(row, move)) {
         op->err = row ? HUB_ERR_CONFLICT : HUB_ERR_NOT_FOUND;
+        return;
+    }
+    if (self->spoil && (op->err = self->spoil(op)) < 0) {
         return;
     }
     assert_true(allowed(move->from, move->to, move->by_hand));

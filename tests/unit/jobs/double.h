@@ -47,7 +47,7 @@ struct store {
     int read_error;
     unsigned purges, starts, moves, inserts, discarded, batches;
     bool purge_more;
-    bool (*spoil)(struct store_op *op); /* true: the operation is answered with HUB_ERR_CONFLICT */
+    int (*spoil)(struct store_op *op); /* what a move is answered with; 0: as it should be */
 };
 
 struct store *double_new(void);

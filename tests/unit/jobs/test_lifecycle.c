@@ -10,6 +10,7 @@ static void test_success(void **state)
                                         .type = STR("image.transform"),
                                         .input = STR("{\"a\":1}"),
                                         .account = STR("acme"),
+                                        .traceparent = STR("00-a-b-01"),
                                     });
     struct running *running = world_started(&w, &id);
     assert_non_null(running);

@@ -168,6 +168,31 @@ static void test_cancel_meets_other_moves(void **state)
     world_close(&w);
 }
 
+/* The child is released while its cancelling is under way: it must not slip into a runner. */
+static void test_released_child_does_not_start(void **state)
+{
+    (void)state;
+    struct world w;
+    int answer = 1;
+    world_open(&w, NULL);
+    struct id parent = world_submit(&w, (struct job_record){0});
+    struct id child = world_submit(&w, (struct job_record){.after = &parent, .after_count = 1});
+    w.hold = true;
+    world_end(&w, world_started(&w, &parent), ATTEMPT_SUCCEEDED);
+    jobs_cancel(w.jobs, &child, world_answer, &answer);
+    assert_int_equal(w.store->write_count, 2);
+    double_write(w.store, 1);
+    world_settle(&w);
+    assert_int_equal(world_state(&w, &child), JOB_QUEUED);
+    assert_null(world_started(&w, &child));
+    w.hold = false;
+    world_settle(&w);
+    assert_int_equal(answer, 0);
+    assert_int_equal(world_state(&w, &child), JOB_CANCELLED);
+    assert_int_equal(w.starts, 1);
+    world_close(&w);
+}
+
 /* The parent fails and takes the child with it while the child's cancelling is under way. */
 static void test_cancel_meets_failing_parent(void **state)
 {
@@ -239,6 +264,24 @@ static void test_retry_by_hand(void **state)
         assert_int_equal(retry(&w, &(struct id){{9}}), HUB_ERR_NOT_FOUND);
         world_close(&w);
     }
+}
+
+static void test_retry_counts_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, NULL);
+    struct id id = world_submit(&w, (struct job_record){.max_attempts = 2});
+    for (int life = 0; life < 2; life++) {
+        world_end(&w, world_started(&w, &id), ATTEMPT_CRASHED);
+        world_advance(&w, 10000);
+        assert_non_null(world_started(&w, &id));
+        world_end(&w, world_started(&w, &id), ATTEMPT_CRASHED);
+        assert_int_equal(world_state(&w, &id), JOB_FAILED);
+        assert_int_equal(retry(&w, &id), 0);
+    }
+    assert_int_equal(world_started(&w, &id)->number, 5);
+    world_close(&w);
 }
 
 static void test_retry_of_the_expired(void **state)
@@ -316,9 +359,11 @@ int main(void)
         cmocka_unit_test(test_cancel_crosses_the_end),
         cmocka_unit_test(test_cancel_before_the_start),
         cmocka_unit_test(test_cancel_meets_other_moves),
+        cmocka_unit_test(test_released_child_does_not_start),
         cmocka_unit_test(test_cancel_meets_failing_parent),
         cmocka_unit_test(test_cancel_when_the_store_fails),
         cmocka_unit_test(test_retry_by_hand),
+        cmocka_unit_test(test_retry_counts_anew),
         cmocka_unit_test(test_retry_of_the_expired),
         cmocka_unit_test(test_retry_twice_at_once),
         cmocka_unit_test(test_retry_when_the_store_fails),

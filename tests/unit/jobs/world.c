@@ -66,6 +66,7 @@ static int start(void *context, const struct jobs_attempt *attempt)
     }
     assert_true(str_eq(row->job.input, attempt->input));
     assert_true(str_eq(row->job.account, attempt->account));
+    assert_true(str_eq(row->job.traceparent, attempt->traceparent));
     self->starts++;
     if (self->start_error) {
         return self->start_error;
