@@ -384,13 +384,39 @@ static void test_released_without_end(void **state)
     world_close(&w);
 }
 
+static unsigned artifacts_seen;
+static int look_at_artifacts(struct store_op *op)
+{
+    const struct store_job_move *move = &op->job_move;
+    const struct artifact_record *a = move->artifacts;
+
+    assert_int_equal(move->artifact_count, 2);
+    artifacts_seen += move->artifact_count;
+    assert_false(id_is_zero(&a[0].id));
+    assert_false(id_eq(&a[0].id, &a[1].id));
+    for (int i = 0; i < 2; i++) {
+        assert_true(id_eq(&a[i].job, &move->id));
+        assert_int_equal(a[i].created_at, WORLD_START);
+        assert_int_equal(a[i].size, move->blobs[i].size);
+        assert_int_equal(a[i].sha256.len, SHA256_HEX_LEN);
+    }
+    assert_true(str_eq(str_slice(a[0].sha256, 0, 4), STR("ab00")));
+    assert_true(str_eq(a[0].name, STR("a.png")));
+    assert_true(str_eq(a[0].media_type, STR("image/png")));
+    assert_true(str_eq(a[1].name, STR("b.png")));
+    assert_int_equal(a[1].media_type.len, 0);
+    assert_string_equal(move->blobs[1].tmp_name, "y");
+    return 0;
+}
+
 static void test_artifacts(void **state)
 {
     (void)state;
     struct world w;
     world_open(&w, NULL);
     struct id id = world_submit(&w, (struct job_record){0});
-    struct blob_pending blobs[2] = {{.tmp_name = "x", .size = 11}, {.tmp_name = "y", .size = 22}};
+    struct blob_pending blobs[2] = {{.tmp_name = "x", .size = 11, .digest = {{0xab}}},
+                                    {.tmp_name = "y", .size = 22}};
     struct artifact_record artifacts[2] = {{.name = STR("a.png"), .media_type = STR("image/png")},
                                            {.name = STR("b.png")}};
     world_finish(&w, world_started(&w, &id),
@@ -399,6 +425,16 @@ static void test_artifacts(void **state)
                                         .blobs = blobs,
                                         .artifact_count = 2});
     assert_int_equal(w.store->discarded, 2); /* only a success makes files */
+    id = world_submit(&w, (struct job_record){0});
+    w.store->spoil = look_at_artifacts;
+    world_finish(&w, world_started(&w, &id),
+                 &(struct jobs_outcome){.outcome = ATTEMPT_SUCCEEDED,
+                                        .artifacts = artifacts,
+                                        .blobs = blobs,
+                                        .artifact_count = 2});
+    assert_int_equal(artifacts_seen, 2);
+    assert_int_equal(world_state(&w, &id), JOB_SUCCEEDED);
+    assert_int_equal(w.store->discarded, 2);
     world_close(&w);
 }
 
