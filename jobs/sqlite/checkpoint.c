@@ -1,20 +1,29 @@
 #include "jobs/sqlite/checkpoint.h"
 
+#include "base/clock.h"
 #include "jobs/sqlite/db.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* A log that has not grown for so long is folded in although it is short. */
 #define QUIET_MS 2000
+
+/* How long the writer is kept waiting for a reader: so long when the log has reached its limit, and
+ * by the square of its length the longer it gets. */
+#define PATIENCE_NS (10 * (int64_t)CLOCK_NS_PER_MS)
+#define POLL_US     200
 
 struct lite_checkpointer {
     struct lite_db db; /* [checkpointer], after the start */
     pthread_t thread;
     bool started;
     int start_frames; /* the length at which a checkpoint is due */
+    int64_t patience_ns;
+    int64_t waits_since_ns; /* for a reader; 0: not yet */
 
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -51,19 +60,58 @@ void lite_checkpointer_note(struct lite_checkpointer *self, int frames)
 
 /* --- The thread --------------------------------------------------------------------------------*/
 
-/* Copies what is committed. True if that was all of the log. */
-static bool copy(struct lite_checkpointer *self)
+static int frames_now(struct lite_checkpointer *self)
 {
-    int in_log = -1;
-    int copied = -1;
-    int rc = sqlite3_wal_checkpoint_v2(self->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log,
-                                       &copied);
+    pthread_mutex_lock(&self->lock);
+    int frames = self->frames;
+    pthread_mutex_unlock(&self->lock);
+    return frames;
+}
 
+static void log_failure(const struct lite_checkpointer *self, int rc)
+{
     if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
         log_error(self->db.log, "store", "checkpoint failed", "error=%s code=%d",
                   hub_err_code(lite_db_error(&self->db, rc)), rc);
     }
-    return rc == SQLITE_OK && in_log == copied;
+}
+
+/* Copies what is committed, beside the writer. */
+static void copy(struct lite_checkpointer *self)
+{
+    log_failure(self, sqlite3_wal_checkpoint_v2(self->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                                NULL, NULL));
+}
+
+/* With the gate closed: copies the rest and makes the log start over. False if a reader that is at
+ * work did not end in time. */
+static bool restart(struct lite_checkpointer *self)
+{
+    int length = frames_now(self) / self->start_frames;
+
+    self->patience_ns = PATIENCE_NS * (length < 1 ? 1 : length) * (length < 1 ? 1 : length);
+    self->waits_since_ns = 0;
+    int rc =
+        sqlite3_wal_checkpoint_v2(self->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    log_failure(self, rc);
+    return rc == SQLITE_OK;
+}
+
+/* SQLite's busy handler: a reader is at work in the log. Those that begin now do not need it. */
+static int wait_for_reader(void *context, int times)
+{
+    struct lite_checkpointer *self = context;
+    int64_t now = clock_mono_ns();
+
+    (void)times;
+    if (self->waits_since_ns == 0) {
+        self->waits_since_ns = now;
+    }
+    if (now - self->waits_since_ns > self->patience_ns) {
+        return 0;
+    }
+    usleep(POLL_US);
+    return 1;
 }
 
 static void close_gate(struct lite_checkpointer *self)
@@ -84,16 +132,14 @@ static void open_gate(struct lite_checkpointer *self)
     pthread_mutex_unlock(&self->lock);
 }
 
-/* True if all of the log is in the database: then the writer starts it over. */
+/* True if the log starts over. */
 static bool checkpoint(struct lite_checkpointer *self)
 {
-    if (copy(self)) {
-        return true;
-    }
+    copy(self);
     close_gate(self);
-    bool complete = copy(self);
+    bool restarted = restart(self);
     open_gate(self);
-    return complete;
+    return restarted;
 }
 
 /* Waits until the log is `due` frames long, or has not grown for a while and is not `done` frames
@@ -117,14 +163,6 @@ static bool wait_for_work(struct lite_checkpointer *self, int done, int due)
     return go_on;
 }
 
-static int frames_now(struct lite_checkpointer *self)
-{
-    pthread_mutex_lock(&self->lock);
-    int frames = self->frames;
-    pthread_mutex_unlock(&self->lock);
-    return frames;
-}
-
 static void *checkpoint_main(void *context)
 {
     struct lite_checkpointer *self = context;
@@ -133,10 +171,10 @@ static void *checkpoint_main(void *context)
 
     pthread_setname_np(pthread_self(), "hub-checkpoint");
     while (wait_for_work(self, done, due)) {
-        bool complete = checkpoint(self);
+        bool restarted = checkpoint(self);
         done = frames_now(self);
         /* A reader was in the way: not again for each commit. */
-        due = complete ? self->start_frames : done + self->start_frames / 8;
+        due = restarted ? self->start_frames : done + self->start_frames / 8;
     }
     return NULL;
 }
@@ -164,12 +202,13 @@ int lite_checkpointer_new(const char *path, const char *synchronous, uint64_t wa
         return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
     }
     init_locks(self);
-    self->start_frames = (int)(wal_bytes / LITE_PAGE_SIZE);
+    self->start_frames = (int)(wal_bytes / LITE_PAGE_SIZE) + 1;
     int err = lite_db_open(&self->db, path, synchronous, false, log, error);
     if (err < 0) {
         lite_checkpointer_free(self);
         return err;
     }
+    sqlite3_busy_handler(self->db.handle, wait_for_reader, self);
     int errnum = pthread_create(&self->thread, NULL, checkpoint_main, self);
     if (errnum != 0) {
         lite_checkpointer_free(self);

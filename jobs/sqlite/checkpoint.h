@@ -3,10 +3,10 @@
  *
  * A checkpoint costs 8–30 ms; on the commit path it would be the tail of every latency. So a thread
  * with its own connection does it. It copies what is committed while the writer goes on (PASSIVE).
- * The log starts over only when all of it is copied and the writer begins its next transaction; a
- * writer that never pauses would never let that happen. Hence the gate: after a first, long copy
- * the checkpointer closes it, copies the little that came meanwhile, and opens it; the writer waits
- * there between two transactions for a few milliseconds.
+ * But the log starts over only when all of it is copied and nobody reads in it: a writer that never
+ * pauses would never let that happen. Hence the gate: after the first, long copy the checkpointer
+ * closes it, copies the little that came meanwhile, lets the reader finish what it does (RESTART),
+ * and opens it; the writer waits there between two transactions, for some milliseconds.
  *
  *     lite_checkpointer_pass(c);              // [store] before each BEGIN
  *     lite_checkpointer_note(c, frames);      // [store] after each COMMIT: the log's length

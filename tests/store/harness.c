@@ -272,7 +272,7 @@ enum job_state harness_state(struct harness *h, struct id id)
 
 uint64_t harness_last_event(struct harness *h)
 {
-    struct store_op *op = harness_op(h, STORE_EVENT_LIST);
+    struct store_op *op;
     uint64_t last = 0;
 
     do {
