@@ -39,6 +39,7 @@ static void finish_early(struct dispatch *self, uint64_t token, enum attempt_out
 {
     struct jobs_outcome early = {
         .outcome = outcome,
+        .untouched = outcome == ATTEMPT_RELEASED || outcome == ATTEMPT_CANCELLED,
         .code = str_from_c(hub_err_code(err)),
         .message = message.len > 0 ? message : str_from_c(hub_err_title(err)),
     };

@@ -268,12 +268,22 @@ static void on_keys_loaded(void *context, int err)
     }
 }
 
+/* Jobs may have waited for a connector that is here now. */
+static void offer_room(void *context, const struct supervisor_connector *connector)
+{
+    if (connector->health == CONNECTOR_READY) {
+        dispatch_capacity(((struct hub *)context)->dispatch, connector->name);
+    }
+}
+
 static void on_scanned(void *context)
 {
     struct hub *self = context;
 
     api_connectors_changed(self->api);
-    if (self->phase == HUB_SCANNING) {
+    if (self->phase == HUB_SERVING) {
+        supervisor_each(self->supervisor, offer_room, self);
+    } else if (self->phase == HUB_SCANNING) {
         self->phase = HUB_LOADING;
         api_load_keys(self->api, self->admin_key_path, on_keys_loaded, self);
     }
@@ -294,7 +304,8 @@ static void close_handle(uv_handle_t *handle, void *argument)
 static void close_all(struct hub *self)
 {
     http_server_close(self->server);
-    store_free(self->store); /* what was submitted is committed and told */
+    jobs_close(self->jobs);  /* it hands nothing more to the store, */
+    store_free(self->store); /* which finishes what it was handed, and tells */
     jobs_free(self->jobs);
     api_free(self->api);
     dispatch_free(self->dispatch);

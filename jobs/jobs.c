@@ -96,6 +96,9 @@ void jobs_drain(struct jobs *self)
 
 void jobs_close(struct jobs *self)
 {
+    if (self == NULL) {
+        return;
+    }
     self->draining = true;
     self->closed = true;
 }
