@@ -77,6 +77,7 @@ void api_free(struct api *self)
     http_router_free(self->router);
     api_schemas_free(self->schemas);
     map_release(&self->in_flight);
+    buf_release(&self->answer);
     free(self->openapi);
     free(self);
 }

@@ -6,7 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static void call_end(struct api_call *call)
+#define ANSWER_MAX  (4u << 20) /* a job with input and result, and 100 attempts */
+#define ANSWER_KEPT (64u << 10)
+
+struct buf *api_answer_buf(struct api *api)
+{
+    if (api->answer.cap > ANSWER_KEPT) {
+        buf_release(&api->answer);
+    }
+    buf_clear(&api->answer);
+    api->answer.limit = ANSWER_MAX;
+    return &api->answer;
+}
+
+void api_call_drop_json(struct api_call *call)
 {
     json_object_put(call->json);
     call->json = NULL;
@@ -26,7 +39,7 @@ void api_reply_with(struct api_call *call, int status, struct str json,
         http_response_header(&response, headers[i].name.ptr, headers[i].value);
     }
     response.body = json;
-    call_end(call);
+    api_call_drop_json(call);
     http_respond(call->req, &response);
 }
 
@@ -58,7 +71,7 @@ void api_fail(struct api_call *call, int err, const char *format, ...)
     va_start(args, format);
     vsnprintf(detail, sizeof detail, format, args);
     va_end(args);
-    call_end(call);
+    api_call_drop_json(call);
     http_respond_problem(call->req, err, detail);
 }
 
@@ -87,7 +100,7 @@ void api_fail_schema(struct api_call *call, const struct schema_errors *errors, 
         items[i].keyword = error->keyword;
         items[i].detail = error->detail;
     }
-    call_end(call);
+    api_call_drop_json(call);
     http_respond_problem_full(call->req, &problem);
 }
 

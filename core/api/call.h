@@ -86,11 +86,19 @@ struct api {
     struct map in_flight;     /* idempotency scopes being worked on → itself */
     struct api_call *rescan;  /* waits for the scan that it began, or NULL */
     struct id_gen ids;
-    char *openapi; /* made on demand, dropped when connectors change */
+    struct buf answer; /* see api_answer_buf() */
+    char *openapi;     /* made on demand, dropped when connectors change */
     size_t openapi_len;
 };
 
 /* --- Answering ---------------------------------------------------------------------------------*/
+
+/* An empty buffer for the body of one answer, to be filled and sent at once: the next call takes
+ * it. One for all, so that a busy server does not allocate a body for each request. */
+struct buf *api_answer_buf(struct api *api);
+
+/* Frees the parsed body before the answer: a handler that waits need not hold it. */
+void api_call_drop_json(struct api_call *call);
 
 /* `json` is the body. */
 void api_reply(struct api_call *call, int status, struct str json);

@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define RETENTION_MAX_MS (365LL * 24 * 3600 * 1000)
-#define JOB_CREATED_MAX  (2u << 20)
 
 /* A job on its way into the queue. */
 struct creation {
@@ -97,8 +96,8 @@ static bool fill_after(struct api_call *call, struct arena *arena, struct job_re
     return true;
 }
 
-/* Version 00 of W3C Trace Context §3.2.2: 00-<32 hex>-<16 hex>-<2 hex>, the ids not all zero. What is
- * not well-formed is ignored, as the specification says. */
+/* Version 00 of W3C Trace Context §3.2.2: 00-<32 hex>-<16 hex>-<2 hex>, the ids not all zero. What
+ * is not well-formed is ignored, as the specification says. */
 static struct str trace_parent(const struct http_request *req)
 {
     static const char FORM[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
@@ -244,14 +243,12 @@ static void answer_accepted(struct creation *creation, const struct store_job_in
     struct api_call *call = creation->call;
     char path[sizeof "/v1/jobs/" + ID_TEXT_LEN] = "/v1/jobs/";
     struct http_header location = {STR("Location"), {path, sizeof path - 1}};
-    struct buf body;
+    struct buf *body = api_answer_buf(call->api);
 
     job.state = insert->ret_state;
     id_format(&job.id, path + 9);
-    buf_init(&body, JOB_CREATED_MAX);
-    render_job(&body, &job, NULL, RENDER_FULL);
-    api_reply_with(call, 202, buf_view(&body), &location, 1);
-    buf_release(&body);
+    render_job(body, &job, NULL, RENDER_FULL);
+    api_reply_with(call, 202, buf_view(body), &location, 1);
 }
 
 static void fail_submitted(struct creation *creation, const struct store_op *op)
@@ -356,6 +353,9 @@ static void submit(struct creation *creation, const struct job_type *type,
         sha256_of(call->body, &creation->idempotency.request);
         op->job_insert.idempotency = creation->idempotency;
     }
+    /* All is copied. Freed now, while it is warm, its many small pieces serve the next request;
+     * kept until the commit, those of all requests under way would pile up. */
+    api_call_drop_json(call);
     jobs_submit(call->api->deps.jobs, op, on_submitted, creation);
 }
 

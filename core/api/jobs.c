@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define JOB_BODY_MAX (4u << 20) /* input and result, and 100 attempts */
-
 /* --- Answering with a job ----------------------------------------------------------------------*/
 
 struct answer {
@@ -35,7 +33,7 @@ static void on_job(struct store_op *op, void *context)
     struct http_header headers[2];
     unsigned header_count = 0;
     struct jobs_live live;
-    struct buf body;
+    struct buf *body;
     bool is_live;
 
     if (op->err < 0) {
@@ -44,11 +42,11 @@ static void on_job(struct store_op *op, void *context)
         return;
     }
     is_live = !finished && jobs_live(call->api->deps.jobs, &job->id, &live);
-    buf_init(&body, JOB_BODY_MAX);
+    body = api_answer_buf(call->api);
     if (answer->kind == ANSWER_REPLAYED) {
-        render_job_as_created(&body, job);
+        render_job_as_created(body, job);
     } else {
-        render_job(&body, job, is_live ? &live : NULL, RENDER_FULL);
+        render_job(body, job, is_live ? &live : NULL, RENDER_FULL);
     }
     if (answer->kind != ANSWER_GET) {
         headers[header_count++] = location_header(call, &job->id);
@@ -57,14 +55,13 @@ static void on_job(struct store_op *op, void *context)
                 ? (struct http_header){STR("Preference-Applied"), STR("wait")}
                 : (struct http_header){STR("Idempotency-Replayed"), STR("true")};
     }
-    if (buf_failed(&body)) {
+    if (buf_failed(body)) {
         api_fail(call, HUB_ERR_NOMEM, "the answer does not fit into memory");
     } else {
         bool accepted =
             answer->kind == ANSWER_REPLAYED || (answer->kind == ANSWER_WAITED && !finished);
-        api_reply_with(call, accepted ? 202 : 200, buf_view(&body), headers, header_count);
+        api_reply_with(call, accepted ? 202 : 200, buf_view(body), headers, header_count);
     }
-    buf_release(&body);
 }
 
 void api_answer_job(struct api_call *call, const struct id *job, enum answer_kind kind)

@@ -1,5 +1,7 @@
 #include "api/json_span.h"
 
+#include <string.h>
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -13,14 +15,30 @@ static size_t skip_blanks(struct str text, size_t at)
     return at;
 }
 
+/* Is the quote at `at` part of its string: behind an odd number of backslashes? */
+static bool is_escaped(struct str text, size_t at)
+{
+    size_t slashes = 0;
+
+    while (text.ptr[at - 1 - slashes] == '\\') {
+        slashes++;
+    }
+    return slashes % 2 != 0;
+}
+
 /* `at` is at the opening quote; returns the index after the closing one. */
 static size_t skip_string(struct str text, size_t at)
 {
-    for (at++; at < text.len && text.ptr[at] != '"'; at++) {
-        if (text.ptr[at] == '\\') {
-            at++;
+    const char *quote;
+
+    do {
+        at++;
+        quote = at < text.len ? memchr(text.ptr + at, '"', text.len - at) : NULL;
+        if (quote == NULL) {
+            return text.len + 1;
         }
-    }
+        at = (size_t)(quote - text.ptr);
+    } while (is_escaped(text, at));
     return at + 1;
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define JOB_USUAL_LEN 1000
+
 static void name(struct buf *out, const char *text)
 {
     buf_append_char(out, '"');
@@ -228,7 +230,9 @@ static void render_given(struct buf *out, const struct job_record *job, enum job
     id_text(out, &job->id);
     buf_append_c(out, ",\"type\":");
     buf_append_json_string(out, job->type);
-    buf_append_format(out, ",\"state\":\"%s\",\"queue\":", job_state_name(state));
+    buf_append_c(out, ",\"state\":\"");
+    buf_append_c(out, job_state_name(state));
+    buf_append_c(out, "\",\"queue\":");
     buf_append_json_string(out, job->queue);
     buf_append_c(out, ",\"priority\":");
     buf_append_i64(out, job->priority);
@@ -247,6 +251,8 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
 {
     uint32_t attempt = live != NULL ? live->attempt : job->attempt;
 
+    /* What most jobs take, at once rather than by doubling; a failure shows in the first append. */
+    (void)buf_reserve(out, JOB_USUAL_LEN + job->input.len + job->result.len);
     render_given(out, job, live != NULL ? live->state : job->state);
     if (detail == RENDER_FULL) {
         json_or(out, "input", job->input, "{}");

@@ -18,10 +18,21 @@ void id_gen_init(struct id_gen *self)
     *self = (struct id_gen){.last_ms = -1};
 }
 
+/* No byte is given twice; what is left of a stock and too short is dropped. */
+static void draw(struct id_gen *self, void *ret_bytes, uint32_t len)
+{
+    if (self->entropy_left < len) {
+        hash_random(self->entropy, sizeof self->entropy);
+        self->entropy_left = sizeof self->entropy;
+    }
+    self->entropy_left -= len;
+    memcpy(ret_bytes, self->entropy + self->entropy_left, len);
+}
+
 static void start_ms(struct id_gen *self, int64_t ms)
 {
     self->last_ms = ms;
-    hash_random(&self->counter, sizeof self->counter);
+    draw(self, &self->counter, sizeof self->counter);
     self->counter &= COUNTER_START_MASK;
 }
 
@@ -38,7 +49,7 @@ struct id id_next(struct id_gen *self, int64_t wall_ms)
     } else {
         self->counter++;
     }
-    hash_random(id.bytes + 10, 6);
+    draw(self, id.bytes + 10, 6);
     for (int i = 0; i < 6; i++) {
         id.bytes[i] = (uint8_t)(self->last_ms >> (40 - 8 * i));
     }

@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #define ID_TEXT_LEN 36 /* 8-4-4-4-12, lower case */
+#define ID_ENTROPY  240
 
 struct id {
     uint8_t bytes[16];
@@ -21,6 +22,8 @@ struct id {
 struct id_gen {
     int64_t last_ms;
     uint32_t counter;
+    uint32_t entropy_left;
+    uint8_t entropy[ID_ENTROPY]; /* random bytes in stock: the kernel is asked for many at once */
 };
 
 void id_gen_init(struct id_gen *self);
