@@ -79,6 +79,7 @@ int lite_flow_look(struct lite *self, struct store_op *op, struct lite_parents *
 
 int lite_flow_wait(struct lite *self, int64_t seq, const struct lite_parents *parents)
 {
+    self->any_flows = true;
     for (unsigned i = 0; i < parents->waiting_count; i++) {
         struct lite_call call = lite_call(&self->writer, LITE_AFTER_INSERT);
         lite_bind_int(&call, seq);

@@ -56,17 +56,17 @@ int lite_job_changed(struct lite *self, const struct lite_job *job, enum job_sta
     if (err < 0) {
         return err;
     }
-    struct lite_call call = lite_call(&self->writer, LITE_EVENT_INSERT);
-    lite_bind_int(&call, ++self->last_event);
-    lite_bind_id(&call, &job->id);
-    lite_bind_int(&call, job->state);
-    lite_bind_int(&call, job->attempt);
-    lite_bind_int(&call, at);
-    lite_bind_text(&call, job->type);
-    lite_bind_text(&call, job->queue);
-    err = lite_run(&call);
+    struct store_event event = {
+        .job = job->id,
+        .state = job->state,
+        .attempt = job->attempt,
+        .at = at,
+        .type = job->type,
+        .queue = job->queue,
+    };
+    err = lite_events_add(&self->events, &self->writer, &event);
     if (err == 0) {
-        *ret_event_seq = (uint64_t)self->last_event;
+        *ret_event_seq = event.seq;
     }
     return err;
 }

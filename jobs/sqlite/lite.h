@@ -8,7 +8,8 @@
  *     tally.c        zones and counts, once a transaction  idempotency.c  keys, searched in memory
  *     artifact.c     artifacts, held files, blobs          admin.c        queues and keys of the
  * API purge.c        what is over                          checkpoint.c   keeps the log short
- *     job_read.c     get, lists, loading                   other_read.c   artifacts, events, counts
+ *     job_read.c     get, lists, loading                   other_read.c   artifacts, counts
+ *     event.c        the outbox
  *
  * A write function checks all that can be wrong with its operation before it changes anything: then
  * it sets op->err and returns 0. A negative return means that the whole transaction is lost.
@@ -18,6 +19,7 @@
 
 #include "jobs/sqlite/checkpoint.h"
 #include "jobs/sqlite/db.h"
+#include "jobs/sqlite/event.h"
 #include "jobs/sqlite/idempotency.h"
 #include "jobs/sqlite/rows.h"
 #include "jobs/sqlite/tally.h"
@@ -61,7 +63,8 @@ struct lite {
     bool in_passage; /* of the checkpointer's gate */
     int log_frames;  /* length of the log after the last commit */
     int64_t last_job;
-    int64_t last_event;
+    struct lite_events events;
+    bool any_flows; /* false: nobody has ever waited for a job */
     struct lite_keys keys;
     struct lite_tally tally;
     struct lite_digests orphans;

@@ -124,6 +124,9 @@ static int backend_commit(struct store_backend *backend)
     struct hub_error error;
     int err = lite_tally_flush(&self->tally, &self->writer);
 
+    if (err == 0) {
+        err = lite_events_flush(&self->events, &self->writer);
+    }
     if (err == 0 && self->published.len > 0) {
         err = blob_sync(self->blobs, &error);
     }
@@ -158,6 +161,7 @@ static void backend_rollback(struct store_backend *backend)
     leave_passage(self, -1);
     lite_keys_rolled_back(&self->keys);
     lite_tally_clear(&self->tally);
+    lite_events_clear(&self->events);
     lite_blobs_rolled_back(self);
 }
 
@@ -197,6 +201,7 @@ static void backend_free(struct store_backend *backend)
     lite_db_close(&self->writer); /* the last one folds the log in */
     lite_keys_release(&self->keys);
     lite_tally_clear(&self->tally);
+    lite_events_release(&self->events);
     free(self->orphans.items);
     free(self->published.items);
     free(self->path);
@@ -237,6 +242,7 @@ static struct lite *lite_new(const struct store_sqlite_options *options, struct 
         .events_keep_ms = DEFAULT(options->events_keep_ms, EVENTS_KEEP_MS_DEFAULT),
     };
     lite_tally_init(&self->tally);
+    lite_events_init(&self->events);
     lite_keys_init(&self->keys, DEFAULT(options->idempotency_max, IDEMPOTENCY_MAX_DEFAULT));
     self->path = strdup(options->path);
     self->synchronous = strdup(options->synchronous ? options->synchronous : "FULL");
@@ -249,6 +255,7 @@ static struct lite *lite_new(const struct store_sqlite_options *options, struct 
 
 static int open_all(struct lite *self, struct hub_error *error)
 {
+    int64_t any_flows = 0;
     int err = open_writer(self, error);
 
     if (err == 0) {
@@ -266,7 +273,11 @@ static int open_all(struct lite *self, struct hub_error *error)
     }
     err = read_number(&self->writer, LITE_JOB_LAST, &self->last_job);
     if (err == 0) {
-        err = read_number(&self->writer, LITE_EVENT_LAST, &self->last_event);
+        err = read_number(&self->writer, LITE_AFTER_ANY, &any_flows);
+        self->any_flows = any_flows != 0;
+    }
+    if (err == 0) {
+        err = lite_events_load(&self->events, &self->writer);
     }
     if (err == 0) {
         err = lite_keys_load(&self->keys, &self->writer);

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-/* Events and idempotency keys are cheap to remove: so many of them for one job. */
+/* Idempotency keys are cheap to remove: so many of them for one job. */
 #define CHEAP_FACTOR 16
 
 struct due {
@@ -103,35 +103,15 @@ static int purge_jobs(struct lite *self, struct store_op *op)
     return err < 0 ? err : found < 0 ? found : 0;
 }
 
-/* Events beyond the number and the time for which they are kept. The last one stays, so that the
- * numbers go on from it after the next start. */
 static int purge_events(struct lite *self, struct store_purge *purge)
 {
-    struct lite_call call = lite_call(&self->writer, LITE_EVENT_OLDEST);
-    int64_t keep_from = self->last_event - (int64_t)self->options.events_max;
-    int64_t keep_at = purge->now - self->options.events_keep_ms;
-    unsigned limit = purge->limit * CHEAP_FACTOR;
-    unsigned removed = 0;
-    int64_t last = 0;
-    int got;
+    const struct lite_events_keep keep = {
+        .events = self->options.events_max,
+        .since = purge->now - self->options.events_keep_ms,
+    };
 
-    lite_bind_int(&call, limit);
-    while ((got = lite_step(&call)) > 0) {
-        int64_t seq = lite_int(&call);
-        bool is_old = seq <= keep_from || lite_int(&call) < keep_at;
-        if (!is_old || seq == self->last_event) {
-            break;
-        }
-        last = seq;
-        removed++;
-    }
-    lite_end(&call);
-    if (got < 0 || removed == 0) {
-        return got < 0 ? got : 0;
-    }
-    purge->ret_removed += removed;
-    purge->ret_more |= removed == limit;
-    return lite_run_int(&self->writer, LITE_EVENT_DELETE_TO, last);
+    return lite_events_purge(&self->events, &self->writer, &keep, purge->limit, &purge->ret_removed,
+                             &purge->ret_more);
 }
 
 int lite_purge(struct lite *self, struct store_op *op)

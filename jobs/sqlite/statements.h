@@ -54,7 +54,7 @@
     X(JOB_LAST, LITE_WRITER,                                                                       \
       "SELECT max(coalesce((SELECT max(seq) FROM job), 0),"                                        \
       " coalesce((SELECT max(seq) FROM idempotency), 0))")                                         \
-    X(EVENT_LAST, LITE_WRITER, "SELECT coalesce(max(seq), 0) FROM event")                          \
+    X(EVENT_LAST, LITE_WRITER, "SELECT first + count - 1 FROM event ORDER BY first DESC LIMIT 1")  \
     /* jobs, written */                                                                            \
     X(JOB_FIND, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.id = ?")           \
     X(JOB_FIND_SEQ, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.seq = ?")      \
@@ -76,7 +76,8 @@
     X(ATTEMPT_DELETE, LITE_WRITER, "DELETE FROM attempt WHERE key BETWEEN ? AND ?")                \
     X(NOW_DELETE, LITE_WRITER, "DELETE FROM job_now WHERE seq = ?")                                \
     X(JOB_DELETE, LITE_WRITER, "DELETE FROM job WHERE seq = ?")                                    \
-    X(EVENT_INSERT, LITE_WRITER, "INSERT INTO event VALUES (?,?,?,?,?,?,?)")                       \
+    X(EVENT_INSERT, LITE_WRITER,                                                                   \
+      "INSERT INTO event (first, count, at, packed) VALUES (?, ?, ?, ?)")                          \
     X(ZONE_CHANGE, LITE_WRITER,                                                                    \
       "INSERT INTO job_zone VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"                 \
       " jobs = jobs + ?2, unfinished = unfinished + ?3, finished = finished | ?4,"                 \
@@ -89,6 +90,7 @@
     /* flows */                                                                                    \
     X(AFTER_INSERT, LITE_WRITER,                                                                   \
       "INSERT INTO job_after (child, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")                \
+    X(AFTER_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM job_after)")                           \
     X(AFTER_CHILDREN, LITE_WRITER, "SELECT child FROM job_after WHERE parent = ?")                 \
     X(AFTER_WAITS, LITE_WRITER, "SELECT 1 FROM job_after WHERE child = ? LIMIT 1")                 \
     X(AFTER_DELETE_PARENT, LITE_WRITER, "DELETE FROM job_after WHERE parent = ?")                  \
@@ -138,8 +140,8 @@
       "SELECT job.seq, n.state, queue, n.finished_at + retention_ms FROM job"                      \
       " JOIN job_now n ON n.seq = job.seq WHERE job.seq BETWEEN ? AND ? AND n.state > 3")          \
     X(ZONE_SET_PURGE, LITE_WRITER, "UPDATE job_zone SET purge_at = ? WHERE zone = ?")              \
-    X(EVENT_OLDEST, LITE_WRITER, "SELECT seq, at FROM event ORDER BY seq LIMIT ?")                 \
-    X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE seq <= ?")                            \
+    X(EVENT_OLDEST, LITE_WRITER, "SELECT first, count, at FROM event ORDER BY first LIMIT ?")      \
+    X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE first <= ?")                          \
     /* reading */                                                                                  \
     X(JOB_GET, LITE_READER,                                                                        \
       "SELECT " LITE_SHOWN ", after, files, result, input FROM " LITE_JOB " WHERE job.id = ?")     \
@@ -173,8 +175,8 @@
       " AND state_now <= 3 ORDER BY job.seq")                                                      \
     X(COUNTS, LITE_READER, "SELECT queue, state, count FROM job_count WHERE count > 0")            \
     X(EVENTS, LITE_READER,                                                                         \
-      "SELECT seq, job, state, attempt, at, type, queue FROM event WHERE seq > ? ORDER BY seq"     \
-      " LIMIT ?")                                                                                  \
-    X(EVENT_FIRST, LITE_READER, "SELECT coalesce(min(seq), 0) FROM event")
+      "SELECT first, count, packed FROM event WHERE first >="                                      \
+      " (SELECT coalesce(max(first), 0) FROM event WHERE first <= ?) ORDER BY first")              \
+    X(EVENT_FIRST, LITE_READER, "SELECT coalesce(min(first), 0) FROM event")
 
 #endif

@@ -3,6 +3,8 @@
  * input, then one move with its attempt, each durable; two events a job.
  *
  *     bench_store [DIR [SECONDS [CALLERS…]]]
+ *     bench_store DIR load JOBS         # inserts so many, then reads the unfinished ones as at
+ * start
  *
  * Callers are closed loops: each waits for its commit before it goes on. Prints life cycles a
  * second by the wall clock and by the CPU time of the store thread, latencies of commits, fsyncs
@@ -114,15 +116,13 @@ static void on_inserted(struct store_op *op, void *context)
     store_submit(caller->bench->store, move);
 }
 
-static void submit_insert(struct caller *caller)
+static struct store_op *insert_op(struct bench *bench)
 {
-    struct bench *bench = caller->bench;
     struct store_op *op = store_op_new(STORE_JOB_INSERT);
     int64_t now = clock_wall_ms();
 
-    caller->id = id_next(&bench->ids, now);
     op->job_insert.job = (struct job_record){
-        .id = caller->id,
+        .id = id_next(&bench->ids, now),
         .type = STR_INIT("image.transform"),
         .queue = STR_INIT("default"),
         .input = str_of(bench->input, INPUT_LEN),
@@ -137,10 +137,18 @@ static void submit_insert(struct caller *caller)
     op->job_insert.idempotency.expires_at = now + 86400000;
     /* As random as a digest, and cheaper on the core that the bench shares with the store. */
     hash_random(op->job_insert.idempotency.scope.bytes, SHA256_LEN);
+    return op;
+}
+
+static void submit_insert(struct caller *caller)
+{
+    struct store_op *op = insert_op(caller->bench);
+
+    caller->id = op->job_insert.job.id;
     op->done = on_inserted;
     op->context = caller;
     caller->submitted_ns = clock_mono_ns();
-    store_submit(bench->store, op);
+    store_submit(caller->bench->store, op);
 }
 
 static void run_loop(struct bench *bench, int64_t until_ns)
@@ -238,19 +246,81 @@ static void run_callers(struct bench *bench, const char *dir, unsigned callers, 
     store_stats(bench->store, &after);
     qsort(bench->latencies, bench->latency_count, sizeof *bench->latencies, compare);
     uint64_t commits = after.commits - before.commits;
-    printf(
-        "callers=%-4u cycles/s=%-7.0f cycles/cpu_s=%-7.0f us_cpu/cycle=%-5.2f ops/commit=%-6.1f "
-        "p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f max_ms=%.1f log_fsyncs/s=%.0f writes/cycle=%.2f checkpoint_cpu=%.0f%% "
-        "log_MiB=%.0f db_MiB=%.0f\n",
-        callers, (double)bench->cycles / wall, (double)bench->cycles / busy,
-        busy * 1e6 / (double)bench->cycles,
-        (double)(after.operations - before.operations) / (double)(commits ? commits : 1),
-        percentile_ms(bench, 0.5), percentile_ms(bench, 0.99), percentile_ms(bench, 0.999),
-        percentile_ms(bench, 1), (double)(fault_vfs_log_syncs() - syncs) / wall,
-           (double)(fault_vfs_calls(FAULT_WRITE) - writes) / (double)bench->cycles, 100 * fold / wall,
-        file_mib(dir, "jobs.db-wal"), file_mib(dir, "jobs.db"));
+    printf("callers=%-4u cycles/s=%-7.0f cycles/cpu_s=%-7.0f us_cpu/cycle=%-5.2f ops/commit=%-6.1f "
+           "p50_ms=%.3f p99_ms=%.3f p999_ms=%.3f max_ms=%.1f log_fsyncs/s=%.0f writes/cycle=%.2f "
+           "checkpoint_cpu=%.0f%% "
+           "log_MiB=%.0f db_MiB=%.0f\n",
+           callers, (double)bench->cycles / wall, (double)bench->cycles / busy,
+           busy * 1e6 / (double)bench->cycles,
+           (double)(after.operations - before.operations) / (double)(commits ? commits : 1),
+           percentile_ms(bench, 0.5), percentile_ms(bench, 0.99), percentile_ms(bench, 0.999),
+           percentile_ms(bench, 1), (double)(fault_vfs_log_syncs() - syncs) / wall,
+           (double)(fault_vfs_calls(FAULT_WRITE) - writes) / (double)bench->cycles,
+           100 * fold / wall, file_mib(dir, "jobs.db-wal"), file_mib(dir, "jobs.db"));
     fflush(stdout);
     free(all);
+}
+
+static void on_queued(struct store_op *op, void *context)
+{
+    struct bench *bench = context;
+
+    if (op->err < 0) {
+        die("insert", op->err);
+    }
+    bench->active--;
+}
+
+struct loading {
+    struct bench *bench;
+    uint64_t jobs;
+    bool more;
+};
+
+static void on_loaded(struct store_op *op, void *context)
+{
+    struct loading *loading = context;
+
+    if (op->err < 0) {
+        die("load", op->err);
+    }
+    loading->jobs += op->active_list.ret_count;
+    loading->more = op->active_list.ret_more;
+    if (loading->more) {
+        op->active_list.after = op->active_list.ret_jobs[op->active_list.ret_count - 1].id;
+        arena_release(&op->arena);
+        op->kept = true;
+        store_submit(loading->bench->store, op);
+        return;
+    }
+    loading->bench->active = 0;
+}
+
+static void run_load(struct bench *bench, unsigned jobs)
+{
+    struct loading loading = {.bench = bench};
+    struct store_op *op;
+    int64_t start;
+
+    bench->active = jobs;
+    for (unsigned i = 0; i < jobs; i++) {
+        op = insert_op(bench);
+        op->done = on_queued;
+        op->context = bench;
+        store_submit(bench->store, op);
+    }
+    run_loop(bench, INT64_MAX);
+    start = clock_mono_ns();
+    bench->active = 1;
+    op = store_op_new(STORE_ACTIVE_LIST);
+    op->active_list.limit = STORE_LIMIT_MAX;
+    op->done = on_loaded;
+    op->context = &loading;
+    store_submit(bench->store, op);
+    run_loop(bench, INT64_MAX);
+    double seconds = (double)(clock_mono_ns() - start) / 1e9;
+    printf("loaded=%llu seconds=%.2f us/job=%.2f\n", (unsigned long long)loading.jobs, seconds,
+           seconds * 1e6 / (double)loading.jobs);
 }
 
 int main(int argc, char **argv)
@@ -288,7 +358,11 @@ int main(int argc, char **argv)
         store_new(backend, wake, &bench.wake_fd, &log, &bench.store, &error) < 0) {
         die(error.detail, error.err);
     }
-    for (int i = 3; i < argc; i++) {
+    bool load = argc > 3 && strcmp(argv[2], "load") == 0;
+    if (load) {
+        run_load(&bench, (unsigned)atoi(argv[3]));
+    }
+    for (int i = 3; i < argc && !load; i++) {
         run_callers(&bench, dir, (unsigned)atoi(argv[i]), seconds);
     }
     for (unsigned i = 0; argc <= 3 && i < 3; i++) {

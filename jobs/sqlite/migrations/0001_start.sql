@@ -103,15 +103,12 @@ CREATE TABLE job_file (
 ) WITHOUT ROWID;
 CREATE INDEX job_file_artifact ON job_file (artifact);
 
--- The outbox.
+-- The outbox: the events of a transaction, packed (event.c).
 CREATE TABLE event (
-    seq     INTEGER PRIMARY KEY,
-    job     BLOB NOT NULL,
-    state   INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    at      INTEGER NOT NULL,
-    type    TEXT NOT NULL,
-    queue   TEXT NOT NULL
+    first  INTEGER PRIMARY KEY,  -- number of the first one
+    count  INTEGER NOT NULL,
+    at     INTEGER NOT NULL,     -- the latest of them
+    packed BLOB NOT NULL
 );
 
 -- Searched in memory (idempotency.c): an index on random bytes would cost a page for each job.
