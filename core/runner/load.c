@@ -91,7 +91,7 @@ int connector_load(int fd, const char *path, uid_t owner, struct connector *ret_
         err = descriptor_check(descriptor, error);
     }
     if (err == 0) {
-        *ret_connector = (struct connector){.descriptor = descriptor};
+        *ret_connector = (struct connector){.entry = entry, .descriptor = descriptor};
     }
     return err;
 }

@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 struct connector {
+    hub_connector_entry_fn *entry;
     const hub_connector *descriptor;
     hub_instance *instance; /* NULL until connector_create() */
 };

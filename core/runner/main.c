@@ -1,5 +1,5 @@
 /*
- * hub-runner — runs one connector for hubd, on the other end of descriptor 3.
+ * main.c — the runner's life: one connector for hubd, on the other end of descriptor 3.
  */
 #include "base/clock.h"
 #include "base/thread.h"
@@ -103,7 +103,11 @@ static void send_ready(struct runner *self)
 
 static int serve(struct runner *self, struct hub_error *error)
 {
-    int err = connector_create(&self->connector, host_init(self), error);
+    const hub_host *host = host_init(self);
+    if (self->seam) {
+        host = self->seam->host(self, host);
+    }
+    int err = connector_create(&self->connector, host, error);
     if (err == 0 && self->connector.descriptor->mode == HUB_MODE_BLOCKING) {
         err = worker_start(self);
         if (err < 0) {
@@ -121,6 +125,9 @@ static int load(struct runner *self, const struct wire_config *config, int fd,
     int err = sandbox_enter(config, error);
     if (err == 0) {
         err = connector_load(fd, path, config->owner, &self->connector, error);
+    }
+    if (err == 0 && self->seam) {
+        err = self->seam->loaded(self, error);
     }
     return err == 0 && config->mode == WIRE_SERVE ? serve(self, error) : err;
 }
@@ -295,9 +302,9 @@ static void wake_loop(void *context)
     uv_async_send(context);
 }
 
-static int runner_init(struct runner *self)
+static int runner_init(struct runner *self, const struct runner_seam *seam)
 {
-    *self = (struct runner){.main_thread = pthread_self()};
+    *self = (struct runner){.main_thread = pthread_self(), .seam = seam};
     self->board = &self->own_board;
     jobs_init(&self->jobs);
     if (uv_loop_init(&self->loop) < 0 || stock_init(&self->stock) < 0 ||
@@ -334,7 +341,7 @@ static bool is_socket(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
 }
 
-int main(void)
+int runner_main(const struct runner_seam *seam)
 {
     static struct runner runner;
     struct hub_error error;
@@ -347,7 +354,7 @@ int main(void)
         fprintf(stderr, "hub-runner: %s\n", error.detail);
         return RUNNER_EXIT_SYSTEM;
     }
-    if (runner_init(&runner) < 0) {
+    if (runner_init(&runner, seam) < 0) {
         fprintf(stderr, "hub-runner: out of memory\n");
         return RUNNER_EXIT_SYSTEM;
     }

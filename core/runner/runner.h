@@ -37,6 +37,18 @@ enum runner_exit {
     RUNNER_EXIT_REFUSED = 78,  /* the connector was refused, and hubd was told why */
 };
 
+/* What a program puts between the host and the connector: hub-check, which watches them both. */
+struct runner_seam {
+    /* Called once the descriptor has been read and checked; may put another one in place of
+     * `runner->connector.descriptor`, or refuse it. [main] */
+    int (*loaded)(struct runner *runner, struct hub_error *error);
+    /* The vtable that create() gets in place of `host`. [main] */
+    const hub_host *(*host)(struct runner *runner, const hub_host *host);
+};
+
+/* All of a runner: returns its exit code, or does not return. `seam` is NULL in hub-runner. */
+int runner_main(const struct runner_seam *seam);
+
 /* Work for the main thread. Whoever posts it gives it away; `act` frees it if it must be freed. */
 struct note {
     struct mail mail;
@@ -45,6 +57,7 @@ struct note {
 
 struct runner {
     pthread_t main_thread;
+    const struct runner_seam *seam; /* may be NULL */
     uv_loop_t loop;
     uv_poll_t readable;
     int polled; /* the events that `readable` waits for */
