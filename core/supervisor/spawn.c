@@ -52,10 +52,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
 }
 
 /* 0 or errno. */
-static int spawn(const char *path, int stderr_fd, int channel, pid_t *ret_pid)
+static int spawn(const char *path, char *const *argv, int stderr_fd, int channel, pid_t *ret_pid)
 {
-    char name[] = "hub-runner";
-    char *const argv[] = {name, NULL};
     char *const envp[] = {NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -80,6 +78,14 @@ static int spawn(const char *path, int stderr_fd, int channel, pid_t *ret_pid)
 
 int spawn_runner(const char *path, struct spawned *ret_spawned, struct hub_error *error)
 {
+    char name[] = "hub-runner";
+    char *const argv[] = {name, NULL};
+    return spawn_program(path, argv, ret_spawned, error);
+}
+
+int spawn_program(const char *path, char *const *argv, struct spawned *ret_spawned,
+                  struct hub_error *error)
+{
     int channel[2] = {-1, -1};
     int errors[2] = {-1, -1};
     struct spawned made = {.pidfd = -1};
@@ -89,7 +95,7 @@ int spawn_runner(const char *path, struct spawned *ret_spawned, struct hub_error
         err = hub_fail_errno(error, errno, "a channel could not be made");
         goto out;
     }
-    int spawn_errno = spawn(path, errors[1], channel[1], &made.pid);
+    int spawn_errno = spawn(path, argv, errors[1], channel[1], &made.pid);
     if (spawn_errno != 0) {
         err = hub_fail_errno(error, spawn_errno, "%s could not be started", path);
         goto out;

@@ -25,6 +25,10 @@ struct spawned {
 HUB_MUST_CHECK int spawn_runner(const char *path, struct spawned *ret_spawned,
                                 struct hub_error *error);
 
+/* The same with arguments, for programs that are more than a runner. `argv` ends with NULL. */
+HUB_MUST_CHECK int spawn_program(const char *path, char *const *argv, struct spawned *ret_spawned,
+                                 struct hub_error *error);
+
 /* SIGKILL for the process and all that it may have started. Only before spawned_reap(). */
 void spawned_kill(const struct spawned *self);
 
