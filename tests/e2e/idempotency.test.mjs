@@ -180,9 +180,19 @@ test('a replay waits as well', async () => {
     200);
   assert.equal(second.id, first.id);
   assert.equal(second.state, 'succeeded');
+  const began = Date.now();
   const third = await answered(await post(body, { 'idempotency-key': 'wait', prefer: 'wait=10' }),
     200);
   assert.equal(third.id, first.id, 'also when it has finished long ago');
+  assert.ok(Date.now() - began < 3_000 * SLOW, 'and then at once');
+});
+
+test('a job that fails as soon as it is accepted is answered at once', async () => {
+  const failed = await hub.run('aprobe.run', { do: 'fail' });
+  const began = Date.now();
+  const job = await hub.run('noop.run', {}, { after: [failed.id] }, { seconds: 10 });
+  assert.equal(job.error.code, 'dependency_failed');
+  assert.ok(Date.now() - began < 3_000 * SLOW);
 });
 
 test('many wait for as many jobs', async () => {
