@@ -1,7 +1,7 @@
 /* GET, HEAD and DELETE /v1/artifacts/{id}. */
 #include "api/artifacts.h"
 
-#include "api/disposition.h"
+#include "base/disposition.h"
 #include "api/range.h"
 
 #include <stdio.h>

@@ -9,7 +9,7 @@
  */
 #include "api/artifacts.h"
 
-#include "api/disposition.h"
+#include "base/disposition.h"
 #include "api/render.h"
 #include "base/clock.h"
 
@@ -20,7 +20,8 @@
 enum upload_work { WORK_OPEN, WORK_WRITE, WORK_FINISH, WORK_CLEAN };
 
 struct upload {
-    struct api *api;
+    struct api *api; /* may be gone once it was answered */
+    struct blob_store *blobs;
     struct api_call *call; /* NULL once it was answered */
     struct artifact_record artifact;
     struct blob_writer writer;
@@ -53,7 +54,7 @@ static void upload_free(struct upload *self)
 static void do_work(uv_work_t *work)
 {
     struct upload *self = work->data;
-    struct blob_store *blobs = self->api->deps.blobs;
+    struct blob_store *blobs = self->blobs;
 
     switch (self->doing) {
     case WORK_OPEN:
@@ -249,6 +250,7 @@ void api_artifact_create(struct api_call *call)
         return;
     }
     self->api = call->api;
+    self->blobs = call->api->deps.blobs;
     self->call = call;
     self->artifact.media_type = type;
     self->artifact.name =

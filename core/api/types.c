@@ -2,6 +2,7 @@
 
 #include "api/schemas.h"
 #include "base/map.h"
+#include "base/nearest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -151,46 +152,15 @@ const char *types_refusal(const struct types *self, struct str name)
     return map_get(&self->refusals, name);
 }
 
-/* Levenshtein distance, given up beyond `SUGGEST_MAX`. */
-#define SUGGEST_MAX  3
-#define NAME_MAX_LEN 130
-
-static unsigned distance(struct str a, struct str b)
-{
-    unsigned row[NAME_MAX_LEN + 1];
-
-    if (a.len > NAME_MAX_LEN || b.len > NAME_MAX_LEN) {
-        return SUGGEST_MAX + 1;
-    }
-    for (unsigned j = 0; j <= b.len; j++) {
-        row[j] = j;
-    }
-    for (unsigned i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.len; j++) {
-            unsigned change = diagonal + (a.ptr[i - 1] != b.ptr[j - 1]);
-            unsigned best = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = change < best ? change : best;
-        }
-    }
-    return row[b.len];
-}
-
 struct str types_suggest(const struct types *self, struct str name)
 {
-    struct str best = {0};
-    unsigned best_distance = SUGGEST_MAX + 1;
+    struct nearest nearest;
 
+    nearest_init(&nearest, name);
     MAP_FOR_EACH(e, &self->by_name) {
-        unsigned d = distance(name, e->key);
-        if (d < best_distance) {
-            best_distance = d;
-            best = e->key;
-        }
+        nearest_offer(&nearest, e->key);
     }
-    return best;
+    return nearest.best;
 }
 
 void types_each(const struct types *self, void (*visit)(void *context, const struct job_type *type),

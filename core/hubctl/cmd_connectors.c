@@ -4,7 +4,7 @@
 #include "hubctl/commands.h"
 #include "hubctl/human.h"
 #include "hubctl/must.h"
-#include "hubctl/nearest.h"
+#include "base/nearest.h"
 #include "hubctl/schema_view.h"
 #include "hubctl/table.h"
 #include "hubctl/text.h"
@@ -230,12 +230,12 @@ static struct json_object *find_operation(struct app *app, struct json_object *o
             return operation;
         }
         if (json_object_is_type(own, json_type_string)) {
-            nearest_offer(&nearest, json_object_get_string(own));
+            nearest_offer(&nearest, str_from_c(json_object_get_string(own)));
         }
     }
-    if (nearest_found(&nearest)) {
+    if (nearest.best.ptr) {
         app_fail(app, EXITS_USAGE, "%s has no operation %s; did you mean %s?", connector, name,
-                 nearest_found(&nearest));
+                 nearest.best.ptr);
     } else {
         app_fail(app, EXITS_USAGE, "%s has no operation %s", connector, name);
     }

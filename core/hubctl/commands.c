@@ -1,6 +1,6 @@
 #include "hubctl/commands.h"
 
-#include "hubctl/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
@@ -60,7 +60,7 @@ static void offer(struct nearest *nearest, const struct command *const *commands
 {
     for (; *commands; commands++) {
         if (!(*commands)->hidden) {
-            nearest_offer(nearest, (*commands)->name);
+            nearest_offer(nearest, str_from_c((*commands)->name));
         }
     }
 }
@@ -77,5 +77,5 @@ const char *commands_nearest(const struct command *const *commands, const char *
             offer(&nearest, group->commands);
         }
     }
-    return nearest_found(&nearest);
+    return nearest.best.ptr;
 }

@@ -28,11 +28,4 @@ struct str filename_base(struct str path);
 /* The media type that goes with the name's extension, "application/octet-stream" if unknown. */
 const char *filename_media_type(struct str name);
 
-/* Appends the value of a Content-Disposition header (RFC 6266): attachment with filename="…" and,
- * for a name beyond ASCII, filename*=UTF-8''… (RFC 8187). */
-void filename_append_disposition(struct buf *buf, struct str name);
-
-/* Appends the file name of such a header, as it was sent (not safe): filename* before filename. */
-void filename_from_disposition(struct buf *buf, struct str header);
-
 #endif

@@ -1,7 +1,7 @@
 #include "hubctl/options.h"
 
 #include "base/str.h"
-#include "hubctl/nearest.h"
+#include "base/nearest.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -87,12 +87,12 @@ static int unknown_option(const struct options *self, const char *name, size_t l
     nearest_init(&nearest, str_of(name, len));
     for (size_t i = 0; i < self->tables_len; i++) {
         for (const struct option *o = self->tables[i]; o->name; o++) {
-            nearest_offer(&nearest, o->name);
+            nearest_offer(&nearest, str_from_c(o->name));
         }
     }
-    if (nearest_found(&nearest)) {
+    if (nearest.best.ptr) {
         return hub_fail(error, HUB_ERR_BAD_REQUEST, "there is no option --%.*s; did you mean --%s?",
-                        (int)len, name, nearest_found(&nearest));
+                        (int)len, name, nearest.best.ptr);
     }
     return hub_fail(error, HUB_ERR_BAD_REQUEST, "there is no option --%.*s", (int)len, name);
 }

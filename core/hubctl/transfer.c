@@ -1,5 +1,6 @@
 #include "hubctl/transfer.h"
 
+#include "base/disposition.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
@@ -92,7 +93,7 @@ static int post_file(struct app *app, struct moving *moving, const char *media_t
 
     buf_init(&disposition, BUF_NO_LIMIT);
     buf_append_str(&disposition, STR("Content-Disposition: "));
-    filename_append_disposition(&disposition, moving->name);
+    disposition_append(&disposition, moving->name);
     buf_init(&type, BUF_NO_LIMIT);
     buf_append_format(&type, "Content-Type: %s", media_type);
     must_buf(&disposition);
@@ -281,13 +282,11 @@ int transfer_describe(struct app *app, const char *id, struct download *ret_down
     };
     struct hub_error error;
     struct reply reply;
-    struct buf name;
     int code = app_connect(app);
 
     if (code != EXITS_OK) {
         return code;
     }
-    buf_init(&name, BUF_NO_LIMIT);
     if (client_call(app->client, &request, &reply, &error) < 0) {
         code = app_fail_with(app, &error);
     } else if (reply.status == 404) { /* a HEAD has no body that says so */
@@ -295,10 +294,9 @@ int transfer_describe(struct app *app, const char *id, struct download *ret_down
     } else if (exits_of_status(reply.status) != EXITS_OK) {
         code = app_refused(app, &reply);
     } else {
-        filename_from_disposition(&name, str_from_c(reply.disposition));
         *ret_download = (struct download){
             .id = id,
-            .name = arena_str(&app->arena, buf_view(&name)),
+            .name = disposition_file_name(str_from_c(reply.disposition), &app->arena),
             .size = reply.length,
         };
         if (strlen(reply.etag) == SHA256_HEX_LEN + 2) {
@@ -306,7 +304,6 @@ int transfer_describe(struct app *app, const char *id, struct download *ret_down
         }
     }
     reply_release(&reply);
-    buf_release(&name);
     return code;
 }
 

@@ -1,5 +1,4 @@
-/* The small parsers of the API: member spans, file names, ranges, tags. */
-#include "api/disposition.h"
+/* The small parsers of the API: member spans, ranges, tags. */
 #include "api/json_span.h"
 #include "api/range.h"
 
@@ -40,57 +39,6 @@ static void test_member_spans(void **state)
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         assert_str(json_member_span(str_from_c(CASES[i].text), STR("input")), CASES[i].want);
     }
-}
-
-static void test_file_names(void **state)
-{
-    static const struct {
-        const char *header, *want;
-    } CASES[] = {
-        {"attachment; filename=\"photo.jpg\"", "photo.jpg"},
-        {"attachment; filename=photo.jpg", "photo.jpg"},
-        {"attachment; FileName=\"a b.jpg\" ; x=y", "a b.jpg"},
-        {"attachment; filename=\"a\\\"b.jpg\"", "a\"b.jpg"},
-        {"attachment; filename=\"x\"; filename*=UTF-8''%E2%82%AC.png", "\xe2\x82\xac.png"},
-        {"attachment; filename*=UTF-8'en'caf%C3%A9", "caf\xc3\xa9"},
-        {"attachment; filename*=latin1''x; filename=ok", "ok"},
-        {"attachment; filename=\"../../etc/passwd\"", "passwd"},
-        {"attachment; filename=\"C:\\\\dir\\\\f.txt\"", "f.txt"},
-        {"attachment; filename*=UTF-8''..%2F..%2Fx", "x"},
-        {"attachment; filename=\"..\"", NULL},
-        {"attachment; filename*=UTF-8''%00a", NULL},
-        {"attachment; filename*=UTF-8''%ff", NULL},
-        {"attachment; filename*=UTF-8''%4", NULL},
-        {"attachment", NULL},
-        {"", NULL},
-    };
-    struct arena arena;
-
-    (void)state;
-    arena_init(&arena, 1 << 16);
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        struct str name = disposition_file_name(str_from_c(CASES[i].header), &arena);
-        assert_str(name.len > 0 ? name : (struct str){0}, CASES[i].want);
-    }
-    arena_release(&arena);
-}
-
-static void test_a_name_survives_the_way_out_and_in(void **state)
-{
-    static const char *const NAMES[] = {"a.txt", "caf\xc3\xa9 \"x\".png", "100% sicher;.pdf",
-                                        "\xe6\x97\xa5\xe6\x9c\xac.jpg"};
-    struct arena arena;
-
-    (void)state;
-    arena_init(&arena, 1 << 16);
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        struct buf header;
-        buf_init(&header, 4096);
-        disposition_append(&header, str_from_c(NAMES[i]));
-        assert_str(disposition_file_name(buf_view(&header), &arena), NAMES[i]);
-        buf_release(&header);
-    }
-    arena_release(&arena);
 }
 
 static void test_ranges(void **state)
@@ -145,8 +93,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_member_spans),
-        cmocka_unit_test(test_file_names),
-        cmocka_unit_test(test_a_name_survives_the_way_out_and_in),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_tags),
     };

@@ -101,61 +101,6 @@ static void numbers_stand_before_the_extension(void **state)
     buf_release(&buf);
 }
 
-static void dispositions_go_both_ways(void **state)
-{
-    static const struct {
-        struct str name;
-        const char *header;
-    } cases[] = {
-        {STR_INIT("cat.jpg"), "attachment; filename=\"cat.jpg\""},
-        {STR_INIT("a\"b\\c"), "attachment; filename=\"a\\\"b\\\\c\""},
-        {STR_INIT("Größe.pdf"),
-         "attachment; filename=\"Gr____e.pdf\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.pdf"},
-        {STR_INIT("a;b=c.txt"), "attachment; filename=\"a;b=c.txt\""},
-    };
-    struct buf header;
-    struct buf name;
-
-    (void)state;
-    buf_init(&header, BUF_NO_LIMIT);
-    buf_init(&name, BUF_NO_LIMIT);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        filename_append_disposition(&header, cases[i].name);
-        filename_from_disposition(&name, buf_view(&header));
-        assert_true(str_eq(buf_view(&name), cases[i].name));
-        assert_string_equal(text_of(&header), cases[i].header);
-        buf_clear(&name);
-    }
-    buf_release(&header);
-    buf_release(&name);
-}
-
-static void reads_dispositions_of_others(void **state)
-{
-    static const struct {
-        struct str header;
-        const char *name;
-    } cases[] = {
-        {STR_INIT(""), ""},
-        {STR_INIT("attachment"), ""},
-        {STR_INIT("attachment; filename=plain.txt ; x=y"), "plain.txt "},
-        {STR_INIT("inline; FileName*=utf-8'de'%41b%zz; filename=\"no\""), "Ab%zz"},
-        {STR_INIT("attachment; filename=\"unfinished"), "unfinished"},
-        {STR_INIT("attachment; filename*=latin1''x; filename=y"), "y"},
-        {STR_INIT("attachment; filename*=UTF-8''%"), "%"},
-        {STR_INIT("attachment;;;=;filename"), ""},
-    };
-    struct buf name;
-
-    (void)state;
-    buf_init(&name, BUF_NO_LIMIT);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        filename_from_disposition(&name, cases[i].header);
-        assert_string_equal(text_of(&name), cases[i].name);
-    }
-    buf_release(&name);
-}
-
 static void guesses_media_types(void **state)
 {
     (void)state;
@@ -308,8 +253,6 @@ int main(void)
         cmocka_unit_test(hostile_names_become_harmless),
         cmocka_unit_test(long_names_keep_their_extension),
         cmocka_unit_test(numbers_stand_before_the_extension),
-        cmocka_unit_test(dispositions_go_both_ways),
-        cmocka_unit_test(reads_dispositions_of_others),
         cmocka_unit_test(guesses_media_types),
         cmocka_unit_test(builds_targets),
         cmocka_unit_test(files_appear_whole_and_replace_nothing),

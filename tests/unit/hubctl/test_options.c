@@ -1,5 +1,3 @@
-/* options.h and nearest.h */
-#include "hubctl/nearest.h"
 #include "hubctl/options.h"
 
 #include <setjmp.h>
@@ -159,34 +157,6 @@ static void reads_whole_numbers(void **state)
     options_release(&o);
 }
 
-static const char *nearest_to(const char *word)
-{
-    struct nearest n;
-
-    nearest_init(&n, str_from_c(word));
-    nearest_offer(&n, "queues");
-    nearest_offer(&n, "keys");
-    nearest_offer(&n, "connectors");
-    nearest_offer(&n, "list");
-    return nearest_found(&n);
-}
-
-static void finds_what_was_meant(void **state)
-{
-    char endless[200];
-
-    (void)state;
-    assert_string_equal(nearest_to("qeues"), "queues");
-    assert_string_equal(nearest_to("lits"), "list"); /* a swap is one error */
-    assert_string_equal(nearest_to("conectros"), "connectors");
-    assert_string_equal(nearest_to("list"), "list");
-    assert_null(nearest_to("run"));
-    assert_null(nearest_to(""));
-    memset(endless, 'a', sizeof endless);
-    endless[sizeof endless - 1] = '\0';
-    assert_null(nearest_to(endless));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,7 +166,6 @@ int main(void)
         cmocka_unit_test(refuses_with_a_sentence),
         cmocka_unit_test(stops_before_the_second_word),
         cmocka_unit_test(reads_whole_numbers),
-        cmocka_unit_test(finds_what_was_meant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

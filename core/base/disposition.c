@@ -1,4 +1,4 @@
-#include "api/disposition.h"
+#include "base/disposition.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -118,14 +118,27 @@ static bool is_attr_char(unsigned char c)
 
 void disposition_append(struct buf *out, struct str name)
 {
+    bool plain = true;
+
     buf_append_c(out, "attachment; filename=\"");
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
-        buf_append_char(out, c < 0x20 || c > 0x7e || c == '"' || c == '\\' ? '_' : (char)c);
+        bool visible = c >= 0x20 && c < 0x7f;
+
+        plain = plain && visible;
+        if (c == '"' || c == '\\') {
+            buf_append_char(out, '\\');
+        }
+        buf_append_char(out, visible ? (char)c : '_');
     }
-    buf_append_c(out, "\"; filename*=UTF-8''");
+    buf_append_char(out, '"');
+    if (plain) {
+        return;
+    }
+    buf_append_c(out, "; filename*=UTF-8''");
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
+
         if (is_attr_char(c)) {
             buf_append_char(out, (char)c);
         } else {

@@ -1,10 +1,10 @@
 /*
  * disposition.h — file names in Content-Disposition (RFC 6266, RFC 8187), both ways.
  *
- * Thread: [any]. Private to core/api.
+ * Thread: [any].
  */
-#ifndef HUB_API_DISPOSITION_H
-#define HUB_API_DISPOSITION_H
+#ifndef HUB_BASE_DISPOSITION_H
+#define HUB_BASE_DISPOSITION_H
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -18,7 +18,7 @@ struct str disposition_file_name(struct str header, struct arena *arena);
 /* 1 to 255 bytes of UTF-8 without control characters, slashes and backslashes; not "." or "..". */
 bool file_name_is_plain(struct str name);
 
-/* attachment; filename="ascii"; filename*=UTF-8''percent */
+/* attachment; filename="…", and for a name beyond ASCII filename*=UTF-8''… as well. */
 void disposition_append(struct buf *out, struct str name);
 
 #endif

@@ -1,6 +1,4 @@
-#include "hubctl/nearest.h"
-
-#include <string.h>
+#include "base/nearest.h"
 
 static size_t min3(size_t a, size_t b, size_t c)
 {
@@ -40,25 +38,20 @@ void nearest_init(struct nearest *self, struct str word)
 {
     size_t allowed = word.len / 3;
 
-    allowed = allowed < 1 ? 1 : allowed > 3 ? 3 : allowed;
-    *self = (struct nearest){.word = word, .best_distance = allowed + 1};
+    *self = (struct nearest){.word = word, .allowed = allowed < 3 ? allowed : 3};
 }
 
-void nearest_offer(struct nearest *self, const char *candidate)
+void nearest_offer(struct nearest *self, struct str candidate)
 {
-    struct str text = str_from_c(candidate);
+    size_t errors;
 
-    if (text.len > NEAREST_WORD_MAX || self->word.len > NEAREST_WORD_MAX) {
+    if (candidate.len == 0 || candidate.len > NEAREST_WORD_MAX ||
+        self->word.len > NEAREST_WORD_MAX) {
         return;
     }
-    size_t d = distance(self->word, text);
-    if (d < self->best_distance) {
+    errors = distance(self->word, candidate);
+    if (errors < self->allowed + (self->best.ptr == NULL)) {
         self->best = candidate;
-        self->best_distance = d;
+        self->allowed = errors;
     }
-}
-
-const char *nearest_found(const struct nearest *self)
-{
-    return self->best;
 }
