@@ -1,6 +1,7 @@
 #include "jobs/blob.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -320,6 +321,7 @@ int blob_publish(struct blob_store *store, const struct blob_pending *pending,
     char hex[SHA256_HEX_LEN + 1];
     char path[BLOB_PATH_MAX];
 
+    ASSERT_THREAD(THREAD_STORE);
     sha256_hex(&pending->digest, hex);
     blob_path(hex, path);
     if (linkat(store->tmp_fd, pending->tmp_name, store->dir_fd, path, 0) < 0 && errno != EEXIST) {
@@ -354,6 +356,7 @@ static int sync_folder(struct blob_store *self, unsigned folder, struct hub_erro
 
 int blob_sync(struct blob_store *store, struct hub_error *error)
 {
+    ASSERT_THREAD(THREAD_STORE);
     for (unsigned i = 0; i < BLOB_FOLDERS; i++) {
         int err = store->unsynced[i] ? sync_folder(store, i, error) : 0;
         if (err < 0) {
@@ -368,6 +371,7 @@ void blob_remove(struct blob_store *store, struct str digest_hex)
     char path[BLOB_PATH_MAX];
     char hex[SHA256_HEX_LEN + 1];
 
+    ASSERT_THREAD(THREAD_STORE);
     if (digest_hex.len == SHA256_HEX_LEN) {
         snprintf(hex, sizeof hex, "%.*s", STR_ARG(digest_hex));
         blob_path(hex, path);
@@ -400,6 +404,7 @@ void blob_sweep(struct blob_store *store, unsigned folder, blob_is_named_fn *is_
     struct sweep sweep = {.folder = folder, .is_named = is_named, .context = context};
     char name[FOLDER_DIGITS + 1];
 
+    ASSERT_THREAD(THREAD_STORE);
     folder_name(folder, name);
     int fd = open_dir_at(store->dir_fd, name);
     if (fd < 0) {

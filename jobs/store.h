@@ -349,7 +349,8 @@ struct store_backend_vtable {
     void (*rollback)(struct store_backend *self);
     /* [reader] Answers one read; sets op->err. */
     void (*read)(struct store_backend *self, struct store_op *op);
-    /* [store] Is there more free space than the reserve? Asked before batches, at most every 5 ms. */
+    /* [store] Is there more free space than the reserve? Asked before batches, at most every 5 ms.
+     */
     bool (*has_room)(struct store_backend *self);
     /* [store] Called when there is nothing to do, and at least every second: checkpoints and such.
      * Returns true if it would like to be called again soon. */

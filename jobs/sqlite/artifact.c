@@ -5,21 +5,6 @@
 
 /* --- What the transaction leaves to do ---------------------------------------------------------*/
 
-/* Room for one more item at the end of a growing array; NULL: out of memory. */
-static void *array_add(void **items, size_t *len, size_t *cap, size_t size)
-{
-    if (*len == *cap) {
-        size_t bigger = *cap ? *cap * 2 : 16;
-        void *moved = realloc(*items, bigger * size);
-        if (!moved) {
-            return NULL;
-        }
-        *items = moved;
-        *cap = bigger;
-    }
-    return (char *)*items + (*len)++ * size;
-}
-
 static int note_orphan(struct lite *self, struct str sha256)
 {
     struct lite_digests *orphans = &self->orphans;
@@ -27,12 +12,13 @@ static int note_orphan(struct lite *self, struct str sha256)
     if (sha256.len != SHA256_LEN) {
         return HUB_ERR_CORRUPT;
     }
-    struct sha256_digest *digest =
-        array_add((void **)&orphans->items, &orphans->len, &orphans->cap, sizeof *orphans->items);
-    if (!digest) {
+    struct sha256_digest *items =
+        lite_array_room(orphans->items, orphans->len, &orphans->cap, sizeof *items);
+    if (!items) {
         return HUB_ERR_NOMEM;
     }
-    memcpy(digest->bytes, sha256.ptr, SHA256_LEN);
+    orphans->items = items;
+    memcpy(items[orphans->len++].bytes, sha256.ptr, SHA256_LEN);
     return 0;
 }
 
@@ -95,18 +81,19 @@ static int publish(struct lite *self, struct store_op *op, const struct blob_pen
 {
     struct lite_published *published = &self->published;
     struct hub_error error;
-    struct blob_pending *noted = array_add((void **)&published->items, &published->len,
-                                           &published->cap, sizeof *published->items);
+    struct blob_pending *items =
+        lite_array_room(published->items, published->len, &published->cap, sizeof *items);
 
-    if (!noted) {
+    if (!items) {
         return HUB_ERR_NOMEM;
     }
-    *noted = *blob;
+    published->items = items;
     if (blob_publish(self->blobs, blob, &error) < 0) {
-        published->len--;
         op->err = error.err;
         log_error(self->log, "store", "blob not published", "error=%s", hub_err_code(error.err));
+        return 0;
     }
+    items[published->len++] = *blob;
     return 0;
 }
 
@@ -255,24 +242,29 @@ struct doomed {
 /* Collects the rows of a running call, so that they can be changed. */
 static int collect(struct lite_call *call, struct doomed **ret_rows, size_t *ret_count)
 {
+    struct doomed *rows = NULL;
+    size_t count = 0;
     size_t cap = 0;
     int got;
 
     while ((got = lite_step(call)) > 0) {
-        struct doomed *row = array_add((void **)ret_rows, ret_count, &cap, sizeof **ret_rows);
-        if (!row) {
+        struct doomed *moved = lite_array_room(rows, count, &cap, sizeof *rows);
+        if (!moved) {
             got = HUB_ERR_NOMEM;
             break;
         }
-        row->seq = lite_int(call);
+        rows = moved;
+        rows[count].seq = lite_int(call);
         struct str sha256 = lite_str(call);
         if (sha256.len != SHA256_LEN) {
             got = HUB_ERR_CORRUPT;
             break;
         }
-        memcpy(row->digest.bytes, sha256.ptr, SHA256_LEN);
+        memcpy(rows[count++].digest.bytes, sha256.ptr, SHA256_LEN);
     }
     lite_end(call);
+    *ret_rows = rows;
+    *ret_count = count;
     return got;
 }
 

@@ -11,16 +11,13 @@ struct numbers {
 
 static int numbers_add(struct numbers *self, int64_t number)
 {
-    if (self->len == self->cap) {
-        size_t cap = self->cap ? self->cap * 2 : 16;
-        int64_t *items = realloc(self->items, cap * sizeof *items);
-        if (!items) {
-            return HUB_ERR_NOMEM;
-        }
-        self->items = items;
-        self->cap = cap;
+    int64_t *items = lite_array_room(self->items, self->len, &self->cap, sizeof *items);
+
+    if (!items) {
+        return HUB_ERR_NOMEM;
     }
-    self->items[self->len++] = number;
+    self->items = items;
+    items[self->len++] = number;
     return 0;
 }
 
@@ -110,15 +107,13 @@ struct release {
 
 static int note_released(struct release *release, const struct lite_job *child, uint64_t event_seq)
 {
-    if (release->released_len == release->released_cap) {
-        size_t cap = release->released_cap ? release->released_cap * 2 : 16;
-        struct store_released *items = realloc(release->released, cap * sizeof *items);
-        if (!items) {
-            return HUB_ERR_NOMEM;
-        }
-        release->released = items;
-        release->released_cap = cap;
+    struct store_released *items = lite_array_room(release->released, release->released_len,
+                                                   &release->released_cap, sizeof *items);
+
+    if (!items) {
+        return HUB_ERR_NOMEM;
     }
+    release->released = items;
     release->released[release->released_len++] = (struct store_released){
         .id = child->id,
         .state = child->state,

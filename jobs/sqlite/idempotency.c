@@ -1,12 +1,13 @@
 #include "jobs/sqlite/idempotency.h"
 
+#include "jobs/sqlite/rows.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#define TAG_BITS    24
-#define TAG_MASK    ((1u << TAG_BITS) - 1)
-#define CAP_MIN     64
-#define CHANGES_MIN 256
+#define TAG_BITS 24
+#define TAG_MASK ((1u << TAG_BITS) - 1)
+#define CAP_MIN  64
 
 /* Which of the 256 tables, and the 24 bits that a slot keeps: other bytes of the digest. */
 static unsigned table_of(const uint8_t scope[LITE_SCOPE_LEN])
@@ -130,15 +131,13 @@ static void keys_remove(struct lite_keys *self, const uint8_t scope[LITE_SCOPE_L
 
 static int note_change(struct lite_keys *self, const uint8_t *scope, int64_t seq, bool added)
 {
-    if (self->change_count == self->change_cap) {
-        size_t cap = self->change_cap ? self->change_cap * 2 : CHANGES_MIN;
-        struct lite_key_change *changes = realloc(self->changes, cap * sizeof *changes);
-        if (!changes) {
-            return HUB_ERR_NOMEM;
-        }
-        self->changes = changes;
-        self->change_cap = cap;
+    struct lite_key_change *changes =
+        lite_array_room(self->changes, self->change_count, &self->change_cap, sizeof *changes);
+
+    if (!changes) {
+        return HUB_ERR_NOMEM;
     }
+    self->changes = changes;
     struct lite_key_change *change = &self->changes[self->change_count++];
     *change = (struct lite_key_change){.seq = seq, .added = added};
     memcpy(change->scope, scope, LITE_SCOPE_LEN);

@@ -1,5 +1,7 @@
 #include "jobs/sqlite/lite.h"
 
+#include "base/thread.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +96,7 @@ static int backend_begin(struct store_backend *backend)
     struct lite *self = lite_of(backend);
     struct hub_error error;
 
+    ASSERT_THREAD(THREAD_STORE);
     if (!self->writer.handle && open_writer(self, &error) < 0) {
         log_error(self->log, "store", "cannot open the database again", "error=%s",
                   hub_err_code(error.err));
@@ -107,6 +110,7 @@ static int backend_begin(struct store_backend *backend)
 
 static int backend_apply(struct store_backend *backend, struct store_op *op)
 {
+    ASSERT_THREAD(THREAD_STORE);
     return functions[op->kind](lite_of(backend), op);
 }
 
@@ -149,12 +153,13 @@ static void backend_rollback(struct store_backend *backend)
 {
     struct lite *self = lite_of(backend);
     bool broken = !self->writer.handle;
+    int rc = broken ? SQLITE_OK : sqlite3_errcode(self->writer.handle) & 0xff;
 
+    ASSERT_THREAD(THREAD_STORE);
     if (!broken && !sqlite3_get_autocommit(self->writer.handle)) {
         struct lite_call call = lite_call(&self->writer, LITE_ROLLBACK);
         broken = lite_run(&call) < 0;
     }
-    int rc = self->writer.handle ? sqlite3_errcode(self->writer.handle) & 0xff : SQLITE_OK;
     if (broken || rc == SQLITE_IOERR || rc == SQLITE_CORRUPT) {
         lite_db_close(&self->writer);
     }
@@ -169,6 +174,8 @@ static void backend_read(struct store_backend *backend, struct store_op *op)
 {
     struct lite *self = lite_of(backend);
     struct lite_call call = lite_call(&self->reader, LITE_BEGIN_READ);
+
+    ASSERT_THREAD(THREAD_READER);
     int err = lite_run(&call);
 
     if (err == 0) {
