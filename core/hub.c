@@ -17,7 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATH_LEN 4200
+#define PATH_LEN  4200
+#define SETTLE_MS 3000 /* for each of the last phases, which need only a disk that works */
 
 /* What each signal means; one watcher each. */
 enum { SIGNAL_TERM, SIGNAL_INT, SIGNAL_HUP, SIGNAL_COUNT };
@@ -30,6 +31,8 @@ enum hub_phase {
     HUB_SERVING,
     HUB_DRAINING, /* finishing what runs */
     HUB_STOPPING, /* the runners end */
+    HUB_SETTLING, /* what came of that is written */
+    HUB_CUTTING,  /* the last requests are answered, the connections closed */
     HUB_CLOSED,
 };
 
@@ -46,12 +49,14 @@ struct hub {
     uv_loop_t loop;
     uv_async_t store_wake;
     uv_timer_t tick_timer;  /* when the engine wants to be called next */
-    uv_timer_t drain_timer; /* when draining must end */
+    uv_timer_t drain_timer; /* when draining, and each phase after it, must end */
     uv_prepare_t prepare;   /* once a turn: see on_prepare() */
     uv_idle_t idle;         /* makes the loop turn once more without waiting */
     uv_signal_t signals[SIGNAL_COUNT];
     bool tick_due;
     bool server_drained;
+    bool server_closed;
+    bool out_of_patience; /* the last phases wait no longer for the store or for answers */
 
     struct blob_store *blobs;
     struct store *store;
@@ -64,7 +69,7 @@ struct hub {
 };
 
 static void drain(struct hub *self);
-static void go_on_draining(struct hub *self);
+static void go_on_ending(struct hub *self);
 
 /* --- The loop's turn ---------------------------------------------------------------------------*/
 
@@ -114,8 +119,8 @@ static void on_prepare(uv_prepare_t *handle)
         uv_idle_stop(&self->idle);
         tick(self);
     }
-    if (self->phase == HUB_DRAINING) {
-        go_on_draining(self);
+    if (self->phase >= HUB_DRAINING) {
+        go_on_ending(self);
     }
 }
 
@@ -131,8 +136,7 @@ static void wake_loop(void *context)
     uv_async_send(context);
 }
 
-/* --- Hooks: the engine, the supervisor, the API meet here
- * ---------------------------------------*/
+/* --- Hooks: the engine, the supervisor, the API meet here ---------------------------------------*/
 
 static int64_t hook_now(void *context)
 {
@@ -303,7 +307,7 @@ static void close_handle(uv_handle_t *handle, void *argument)
  * when they are closed. */
 static void close_all(struct hub *self)
 {
-    http_server_close(self->server);
+    http_server_close(self->server, NULL, NULL);
     jobs_close(self->jobs);  /* it hands nothing more to the store, */
     store_free(self->store); /* which finishes what it was handed, and tells */
     jobs_free(self->jobs);
@@ -320,13 +324,46 @@ static void close_all(struct hub *self)
     uv_walk(&self->loop, close_handle, NULL);
 }
 
+static void on_settle_timer(uv_timer_t *timer)
+{
+    struct hub *self = timer->data;
+
+    log_warn(self->log, "hub", "the end is late", "in_flight=%u", jobs_in_flight(self->jobs));
+    self->out_of_patience = true;
+    uv_idle_start(&self->idle, on_idle);
+}
+
+/* Each of the last phases begins with a turn of the loop, whatever is on the stack now. */
+static void enter_last_phase(struct hub *self, enum hub_phase phase)
+{
+    self->phase = phase;
+    self->out_of_patience = false;
+    uv_timer_start(&self->drain_timer, on_settle_timer, SETTLE_MS, 0);
+    uv_idle_start(&self->idle, on_idle);
+}
+
 static void on_runners_stopped(void *context)
+{
+    enter_last_phase(context, HUB_SETTLING);
+}
+
+static void on_server_closed(void *context)
 {
     struct hub *self = context;
 
-    /* The attempts that were cut off have been told to the engine, and its last operations to the
-     * store, which finishes them. */
-    close_all(self);
+    self->server_closed = true;
+    uv_idle_start(&self->idle, on_idle);
+}
+
+/* From here on nobody can ask for anything: who still waits is told, and answered. */
+static void cut_off(struct hub *self)
+{
+    struct http_server *server = self->server;
+
+    enter_last_phase(self, HUB_CUTTING);
+    self->server = NULL;
+    jobs_close(self->jobs);
+    http_server_close(server, on_server_closed, self);
 }
 
 static void stop_runners(struct hub *self)
@@ -345,11 +382,19 @@ static void on_drain_timer(uv_timer_t *timer)
     stop_runners(self);
 }
 
-static void go_on_draining(struct hub *self)
+/* Once a turn of the loop: is the phase complete? */
+static void go_on_ending(struct hub *self)
 {
-    if (self->server_drained && jobs_in_flight(self->jobs) == 0 &&
-        dispatch_in_flight(self->dispatch) == 0) {
+    /* Outputs on their way to the disk are always waited for: they come back to the dispatcher. */
+    bool quiet = self->phase <= HUB_SETTLING && dispatch_in_flight(self->dispatch) == 0;
+    bool written = quiet && (self->out_of_patience || jobs_in_flight(self->jobs) == 0);
+
+    if (self->phase == HUB_DRAINING && written && self->server_drained) {
         stop_runners(self);
+    } else if (self->phase == HUB_SETTLING && written) {
+        cut_off(self);
+    } else if (self->phase == HUB_CUTTING && (self->server_closed || self->out_of_patience)) {
+        close_all(self);
     }
 }
 
@@ -419,8 +464,9 @@ static int init_loop(struct hub *self, struct hub_error *error)
 static int open_storage(struct hub *self, struct hub_error *error)
 {
     char database[PATH_LEN], blobs[PATH_LEN];
+    uint64_t reserve = self->config->storage_reserve_bytes;
     struct store_sqlite_options options = {.synchronous = self->config->synchronous,
-                                           .reserve_bytes = self->config->storage_reserve_bytes};
+                                           .reserve_bytes = reserve > 0 ? reserve : 1};
     struct store_backend *backend;
     int err;
 
