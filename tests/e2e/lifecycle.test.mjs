@@ -210,7 +210,7 @@ test('after kill -9 everything accepted is there, and runs to its end', async ()
     }
     const never = await hub.job(jobs.never.id);
     assert.equal(never.state, 'unknown');
-    assert.equal(never.error.code, 'interrupted');
+    assert.equal(never.error.code, 'outcome_unknown');
   });
 });
 
