@@ -383,7 +383,7 @@ void finish_discard(struct jobs *self, const struct blob_pending *blobs, unsigne
 void request_go_on(struct jobs *self, struct job *job);
 /* It is terminal (or its cancelling failed): tells those who wait. */
 void request_settle(struct jobs *self, struct job *job, int err);
-void requests_release(struct jobs *self);
+void requests_close(struct jobs *self); /* whoever waits still is told HUB_ERR_UNAVAILABLE */
 
 /* --- purge.c -----------------------------------------------------------------------------------*/
 

@@ -76,7 +76,7 @@ void jobs_free(struct jobs *self)
     if (!self) {
         return;
     }
-    requests_release(self);
+    requests_close(self);
     attempts_release(self);
     errands_release(self);
     free_payloads(self);
@@ -101,6 +101,7 @@ void jobs_close(struct jobs *self)
     }
     self->draining = true;
     self->closed = true;
+    requests_close(self);
 }
 
 unsigned jobs_in_flight(const struct jobs *self)

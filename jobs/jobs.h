@@ -139,8 +139,8 @@ void jobs_drain(struct jobs *self);
 /* How many attempts are in flight, and how many store operations of the engine's. */
 unsigned jobs_in_flight(const struct jobs *self);
 /* From now on nothing is submitted to the store: before store_free(), so that its last answers
- * cannot lead to new questions. What would have been written is not, as in a crash. NULL does
- * nothing. */
+ * cannot lead to new questions. What would have been written is not, as in a crash. Who waits for a
+ * cancel is told HUB_ERR_UNAVAILABLE. NULL does nothing. */
 void jobs_close(struct jobs *self);
 /* Every operation submitted to the store must have completed: after store_free(). NULL does
  * nothing. */

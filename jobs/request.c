@@ -218,11 +218,12 @@ void jobs_set_queue(struct jobs *self, const struct store_queue *queue, jobs_don
     ask(self, op, done, context);
 }
 
-void requests_release(struct jobs *self)
+void requests_close(struct jobs *self)
 {
     MAP_FOR_EACH(entry, &self->waiters) {
         for (struct waiter *waiter = entry->value, *next; waiter; waiter = next) {
             next = waiter->next;
+            waiter->done(waiter->context, HUB_ERR_UNAVAILABLE);
             free(waiter);
         }
     }

@@ -244,6 +244,9 @@ static void publish_text(struct event_hub *self, const struct jobs_event *event,
             (event->is_progress && (!subscriber->progress || subscriber->full))) {
             continue;
         }
+        if (!event->is_progress && event->seq <= subscriber->seq) {
+            continue; /* committed, and read out of the outbox, before it was published */
+        }
         send_text(subscriber, text);
         if (subscriber->full && !event->is_progress) {
             /* It reads slowly: from here on out of the outbox, at its own pace. */

@@ -101,6 +101,8 @@ struct http_server {
     bool is_closing;
     void (*on_drained)(void *context);
     void *drained_context;
+    void (*on_closed)(void *context);
+    void *closed_context;
 
     unsigned exchanges; /* under way */
     unsigned parts;     /* handles, connections, exchanges, file jobs: all that points at it */

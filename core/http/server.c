@@ -180,7 +180,12 @@ void server_part_ended(struct http_server *self)
 {
     self->parts--;
     if (self->parts == 0 && self->is_closing) {
+        void (*on_closed)(void *context) = self->on_closed;
+        void *context = self->closed_context;
         server_free(self);
+        if (on_closed != NULL) {
+            on_closed(context);
+        }
         return;
     }
     tell_drained(self);
@@ -204,7 +209,7 @@ static void on_handle_closed(uv_handle_t *handle)
     server_part_ended(handle->data);
 }
 
-void http_server_close(struct http_server *self)
+void http_server_close(struct http_server *self, void (*on_closed)(void *context), void *context)
 {
     if (self == NULL || self->is_closing) {
         return;
@@ -212,6 +217,8 @@ void http_server_close(struct http_server *self)
     ASSERT_THREAD(THREAD_LOOP);
     self->is_closing = true;
     self->on_drained = NULL;
+    self->on_closed = on_closed;
+    self->closed_context = context;
     listeners_close(self);
     LIST_FOR_EACH(link, &self->connections) {
         connection_close(CONTAINER_OF(link, struct http_connection, link));

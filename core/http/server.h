@@ -7,7 +7,7 @@
  *     http_server_listen_unix(server, "/run/hubd/hubd.sock", &err);
  *     …uv_run…
  *     http_server_drain(server);         // stop accepting, end keep-alives, finish what runs
- *     http_server_close(server, cb);     // when nothing is in flight, or the time is up
+ *     http_server_close(server, cb, …);  // when nothing is in flight, or the time is up
  *
  * A REQUEST'S LIFE. When a request's headers are complete and well-formed, the server calls
  * `on_request` once. The handler then either answers at once, or asks for the body first:
@@ -149,9 +149,11 @@ HUB_MUST_CHECK int http_server_listen_unix(struct http_server *self, const char 
  * `Connection: close`. `on_drained` (may be NULL) is called once none is left, perhaps before this
  * returns; it may close the server. */
 void http_server_drain(struct http_server *self, void (*on_drained)(void *context), void *context);
-/* Cuts off everything that is left and frees the server from the loop's close callbacks. NULL does
- * nothing. Streams and waiting requests hear of it by http_on_gone(). */
-void http_server_close(struct http_server *self);
+/* Cuts off everything that is left and frees the server from the loop's close callbacks. Streams
+ * and waiting requests hear of it by http_on_gone(). `on_closed` (may be NULL) is called once the
+ * server is freed: no connection is left, and every request was answered. It may be called out of
+ * the handler's last answer, so what handlers need must not be freed in it. NULL does nothing. */
+void http_server_close(struct http_server *self, void (*on_closed)(void *context), void *context);
 
 struct http_stats {
     uint64_t connections_accepted, connections_refused, connections_open;

@@ -389,7 +389,7 @@ static void on_request(struct http_request *req, void *context)
 static void on_drained(void *context)
 {
     (void)context;
-    http_server_close(app.server);
+    http_server_close(app.server, NULL, NULL);
     uv_close((uv_handle_t *)&app.on_term, NULL);
 }
 

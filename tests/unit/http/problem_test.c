@@ -36,8 +36,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    http_server_close(server);
-    http_server_close(NULL);
+    http_server_close(server, NULL, NULL);
+    http_server_close(NULL, NULL, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     return uv_loop_close(&loop);
 }

@@ -95,7 +95,7 @@ static int teardown(void **state)
     if (client >= 0) {
         close(client);
     }
-    http_server_close(server);
+    http_server_close(server, NULL, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     free(big);
     return uv_loop_close(&loop);
@@ -126,7 +126,7 @@ static void hang_up(void)
 
 static void close_server(void)
 {
-    http_server_close(server);
+    http_server_close(server, NULL, NULL);
     server = NULL;
     turn();
 }
