@@ -36,7 +36,7 @@ const HEADERS = {
 };
 
 const connect = () =>
-  new Redis(REDIS_SOCKET, { maxRetriesPerRequest: null, enableAutoPipelining: false });
+  new Redis(REDIS_SOCKET, { maxRetriesPerRequest: null, enableAutoPipelining: true });
 const queue = new Queue(QUEUE, { connection: connect() });
 let events;
 
