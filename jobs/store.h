@@ -366,7 +366,7 @@ struct store_sqlite_options {
     const char *synchronous;  /* NULL: "FULL"; the power-cut test shows what "NORMAL" loses */
     struct blob_store *blobs; /* borrowed; outlives the store */
     uint64_t reserve_bytes;   /* free space below which new work is refused; 0: 64 MiB */
-    uint64_t wal_bytes;       /* about where the log is folded into the database; 0: 64 MiB */
+    uint64_t wal_bytes;       /* length of the log, taken at the start; 0: 64 MiB */
     uint64_t idempotency_max; /* keys kept at once, some 12 bytes of memory each; 0: 32 Mi */
     uint64_t events_max;      /* events kept, about; 0: 1,000,000 */
     int64_t events_keep_ms;   /* and for how long; 0: 24 hours */

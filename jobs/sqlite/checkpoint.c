@@ -1,10 +1,13 @@
 #include "jobs/sqlite/checkpoint.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "jobs/sqlite/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,13 +17,17 @@
 
 /* How long the writer is kept waiting for a reader: so long when the log has reached its limit, and
  * by the square of its length the longer it gets. */
-#define PATIENCE_NS (10 * (int64_t)CLOCK_NS_PER_MS)
-#define POLL_US     200
+#define PATIENCE_NS    (10 * (int64_t)CLOCK_NS_PER_MS)
+#define POLL_US        200
+
+#define LENGTHEN_BYTES ((size_t)1 << 20)
 
 struct lite_checkpointer {
     struct lite_db db; /* [checkpointer], after the start */
     pthread_t thread;
     bool started;
+    char *log_path;
+    uint64_t log_bytes;
     int start_frames; /* the length at which a checkpoint is due */
     int64_t patience_ns;
     int64_t waits_since_ns; /* for a reader; 0: not yet */
@@ -163,6 +170,42 @@ static bool wait_for_work(struct lite_checkpointer *self, int done, int due)
     return go_on;
 }
 
+static bool is_stopping(struct lite_checkpointer *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool stop = self->stop;
+    pthread_mutex_unlock(&self->lock);
+    return stop;
+}
+
+/* One more piece of zeros at the end of the file, where the writer, who waits at the gate, has not
+ * been yet. False: long enough, or no room. */
+static bool lengthen_step(struct lite_checkpointer *self, int fd, const char *zeros)
+{
+    close_gate(self);
+    off_t end = lseek(fd, 0, SEEK_END);
+    bool go_on = end >= 0 && (uint64_t)end < self->log_bytes &&
+                 file_write_all(fd, zeros, LENGTHEN_BYTES) == 0;
+    open_gate(self);
+    return go_on && fdatasync(fd) == 0;
+}
+
+/* Gives the log its full length from the start. To write over what is there makes a commit two to
+ * three times as fast as to lengthen the file with each; and SQLite takes zeros behind the last
+ * commit as the log's end. */
+static void lengthen(struct lite_checkpointer *self)
+{
+    char *zeros = calloc(1, LENGTHEN_BYTES);
+    int fd = open(self->log_path, O_WRONLY | O_CLOEXEC);
+
+    while (zeros && fd >= 0 && !is_stopping(self) && lengthen_step(self, fd, zeros)) {
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    free(zeros);
+}
+
 static void *checkpoint_main(void *context)
 {
     struct lite_checkpointer *self = context;
@@ -170,6 +213,7 @@ static void *checkpoint_main(void *context)
     int done = 0;
 
     pthread_setname_np(pthread_self(), "hub-checkpoint");
+    lengthen(self);
     while (wait_for_work(self, done, due)) {
         bool restarted = checkpoint(self);
         done = frames_now(self);
@@ -202,6 +246,12 @@ int lite_checkpointer_new(const char *path, const char *synchronous, uint64_t wa
         return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
     }
     init_locks(self);
+    if (asprintf(&self->log_path, "%s-wal", path) < 0) {
+        self->log_path = NULL;
+        lite_checkpointer_free(self);
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    self->log_bytes = wal_bytes;
     self->start_frames = (int)(wal_bytes / LITE_PAGE_SIZE) + 1;
     int err = lite_db_open(&self->db, path, synchronous, false, log, error);
     if (err < 0) {
@@ -234,5 +284,6 @@ void lite_checkpointer_free(struct lite_checkpointer *self)
     lite_db_close(&self->db);
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
+    free(self->log_path);
     free(self);
 }

@@ -22,7 +22,7 @@
 
 struct lite_checkpointer;
 
-/* `wal_bytes`: the length from which on the log is folded in. */
+/* `wal_bytes`: the length from which on the log is folded in, and which it gets at the start. */
 HUB_MUST_CHECK int lite_checkpointer_new(const char *path, const char *synchronous,
                                          uint64_t wal_bytes, struct log *log,
                                          struct lite_checkpointer **ret_self,

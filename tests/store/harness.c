@@ -15,6 +15,9 @@
 
 #define WAIT_MS 60000
 
+/* Short, so that the log starts over in most tests. */
+#define LOG_BYTES ((uint64_t)2 << 20)
+
 static int open_sqlite(const char *dir, struct blob_store *blobs,
                        const struct harness_options *options, struct log *log,
                        struct store_backend **ret_backend, struct hub_error *error)
@@ -27,7 +30,7 @@ static int open_sqlite(const char *dir, struct blob_store *blobs,
         .path = path,
         .blobs = blobs,
         .reserve_bytes = options->reserve_bytes,
-        .wal_bytes = options->wal_bytes,
+        .wal_bytes = options->wal_bytes != 0 ? options->wal_bytes : LOG_BYTES,
         .idempotency_max = options->idempotency_max,
         .events_max = options->events_max,
         .events_keep_ms = options->events_keep_ms,
