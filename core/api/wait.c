@@ -182,8 +182,13 @@ static bool enter(struct wait_room *self, struct waiter *waiter, const struct id
 void wait_for_job(struct api_call *call, const struct id *job, unsigned seconds)
 {
     struct wait_room *self = call->api->waits;
-    struct waiter *waiter = arena_zalloc(&call->req->arena, sizeof *waiter);
+    struct waiter *waiter = NULL;
+    struct jobs_live live;
 
+    /* It may have finished long ago (a replay), or as it came (after a job that failed). */
+    if (call->api->phase == API_READY && jobs_live(call->api->deps.jobs, job, &live)) {
+        waiter = arena_zalloc(&call->req->arena, sizeof *waiter);
+    }
     if (waiter == NULL) {
         api_answer_job(call, job, ANSWER_WAITED);
         return;
