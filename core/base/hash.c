@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,10 +97,10 @@ static uint64_t load_word(const char *bytes, size_t len)
 {
     uint64_t word = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        word |= (uint64_t)(unsigned char)bytes[i] << (8 * i);
+    if (len > 0) { /* an empty string may be at NULL */
+        memcpy(&word, bytes, len);
     }
-    return word;
+    return le64toh(word);
 }
 
 static void sip_absorb(uint64_t v[4], uint64_t word)

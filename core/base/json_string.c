@@ -62,6 +62,14 @@ static const char *read_escape(const char *at, const char *end, uint32_t *ret_ch
     return at + 2;
 }
 
+/* ASCII that stands for itself, as most of a string does: no closer look is needed. */
+static bool is_plain(char c)
+{
+    unsigned char byte = (unsigned char)c;
+
+    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
 /* What starts at `at`: the length of a character that may stand in a string, or 0 and why not. */
 static size_t char_len(const char *at, const char *end, const char **ret_why)
 {
@@ -88,7 +96,13 @@ const char *json_string_scan(const char **at, const char *end, struct json_raw_s
     const char *why;
     bool escaped = false;
 
-    while (now < end && *now != '"') {
+    for (;;) {
+        while (now < end && is_plain(*now)) {
+            now++;
+        }
+        if (now == end || *now == '"') {
+            break;
+        }
         size_t len = char_len(now, end, &why);
         if (len == 0) {
             *at = now;
