@@ -14,6 +14,7 @@
 #define FILE_MAX   (1u << 20)
 #define SCHEMA_URI "https://hubd.dev/schemas/config"
 #define COLUMN     32
+#define LISTS_MAX  16 /* settings that are lists */
 
 extern const char schema_config[];
 extern const size_t schema_config_len;
@@ -55,14 +56,19 @@ static struct json_object *value_from_text(struct json_object *property, const c
     return json_object_new_string(text); /* the schema says if that is wrong */
 }
 
+static bool is_list(struct json_object *property)
+{
+    struct str type = {0};
+
+    return json_get_str(property, "type", &type) && str_eq(type, STR("array"));
+}
+
 static void set_value(struct loading *self, const char *name, struct json_object *property,
                       const char *text, bool append)
 {
     struct json_object *list;
-    struct str type = {0};
 
-    json_get_str(property, "type", &type);
-    if (!str_eq(type, STR("array"))) {
+    if (!is_list(property)) {
         json_object_object_add(self->values, name, value_from_text(property, text));
         return;
     }
@@ -151,7 +157,8 @@ static bool split_flag(int argc, char **argv, int *index, struct str *ret_flag,
 
 static int read_flags(struct loading *self, int argc, char **argv)
 {
-    bool seen_list = false;
+    struct json_object *lists[LISTS_MAX] = {NULL}; /* those that a flag has begun */
+    unsigned list_count = 0;
 
     for (int i = 1; i < argc; i++) {
         struct json_object *property;
@@ -177,8 +184,14 @@ static int read_flags(struct loading *self, int argc, char **argv)
             return hub_fail(self->error, HUB_ERR_BAD_REQUEST, "--%.*s needs a value",
                             STR_ARG(flag));
         }
-        set_value(self, name, property, value, seen_list);
-        seen_list = seen_list || strcmp(name, "connector_dirs") == 0;
+        bool begun = false;
+        for (unsigned k = 0; k < list_count; k++) {
+            begun = begun || lists[k] == property;
+        }
+        set_value(self, name, property, value, begun);
+        if (!begun && list_count < LISTS_MAX && is_list(property)) {
+            lists[list_count++] = property;
+        }
     }
     return 0;
 }
@@ -368,8 +381,27 @@ static void fill_dirs(const struct loading *self, struct config *config)
     }
 }
 
+/* A list as text, one item a line. NULL: out of memory. */
+static char *lines(const struct loading *self, const char *name)
+{
+    struct json_object *list;
+    struct buf text;
+
+    buf_init(&text, BUF_NO_LIMIT);
+    buf_append_c(&text, "");
+    for (size_t i = 0;
+         json_get_array(self->values, name, &list) && i < json_object_array_length(list); i++) {
+        buf_append_str(&text, json_str(json_object_array_get_idx(list, i)));
+        buf_append_char(&text, '\n');
+    }
+    return text.len > 0 ? buf_steal(&text, NULL) : strdup("");
+}
+
 static int fill(struct loading *self, struct config *config)
 {
+    config->http_allow = lines(self, "http_allow");
+    config->http_allow_private = lines(self, "http_allow_private");
+    config->http_authorities = text(self, "http_authorities");
     config->state_dir = state_dir(self);
     config->socket = text_or(self, "socket", "%s/hubd.sock", config->state_dir);
     config->synchronous = text(self, "synchronous");
@@ -469,5 +501,8 @@ enum config_outcome config_load(struct config *ret_config, int argc, char **argv
 void config_release(struct config *self)
 {
     json_object_put(self->values);
+    free(self->http_allow);
+    free(self->http_allow_private);
     self->values = NULL;
+    self->http_allow = self->http_allow_private = NULL;
 }

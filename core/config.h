@@ -41,6 +41,9 @@ struct config {
     unsigned async_in_flight;
     uint64_t runner_memory_max_bytes;
     unsigned runner_idle_ms;
+    char *http_allow;         /* one rule a line */
+    char *http_allow_private; /* the same */
+    const char *http_authorities;
     unsigned cancel_grace_ms;
     unsigned retry_base_ms;
     unsigned retry_cap_ms;

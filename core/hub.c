@@ -521,6 +521,9 @@ static int make_supervisor(struct hub *self, struct hub_error *error)
         .cancel_grace_ms = self->config->cancel_grace_ms,
         .artifact_bytes_max = self->config->artifact_max_bytes,
         .memory_max = self->config->runner_memory_max_bytes,
+        .http_allow = self->config->http_allow,
+        .http_allow_private = self->config->http_allow_private,
+        .http_authorities = self->config->http_authorities,
     };
 
     return supervisor_new(&self->loop, &config, &SUPERVISOR_EVENTS, self, self->log,

@@ -122,6 +122,7 @@ static int load(struct runner *self, const struct wire_config *config, int fd,
 {
     char path[4097];
     snprintf(path, sizeof path, "%.*s", STR_ARG(config->path));
+    ext_http_prepare(self, config);
     int err = sandbox_enter(config, error);
     if (err == 0) {
         err = connector_load(fd, path, config->owner, &self->connector, error);
@@ -155,6 +156,8 @@ static int on_config(struct runner *self, struct wire_frame *frame)
         refuse(self, &error);
     }
     self->config.path = (struct str){0}; /* lives in the frame */
+    self->config.http_allow = self->config.http_allow_private = (struct str){0};
+    self->config.http_authorities = (struct str){0};
     send_ready(self);
     if (self->config.mode == WIRE_INSPECT) {
         runner_end(self, RUNNER_EXIT_OK, NULL);
@@ -327,6 +330,7 @@ static void runner_release(struct runner *self)
 {
     worker_stop(self);
     connector_destroy(&self->connector);
+    ext_http_release(self);
     runner_take_notes(self);
     (void)!wire_channel_flush_wait(&self->channel, GOODBYE_MS);
     jobs_release(&self->jobs);

@@ -10,13 +10,15 @@
  *     sandbox.c   confines the process          load.c, descriptor.c  the connector
  *     job.c       attempts and their states     stock.c    scratch files for artifacts
  *     host.c      what a connector can call     worker.c   the [work] thread
- *     ext_timer.c, ext_pool.c                   extensions
+ *     ext_timer.c, ext_pool.c, ext_http.c       extensions
+ *     http_client.h                             the HTTP client behind ext_http.c
  *
  * Threads: [main], [work] and [any] as in hub/connector.h.
  */
 #ifndef HUB_RUNNER_RUNNER_H
 #define HUB_RUNNER_RUNNER_H
 
+#include "base/buf.h"
 #include "base/mailbox.h"
 #include "runner/job.h"
 #include "runner/load.h"
@@ -26,6 +28,8 @@
 
 #include <pthread.h>
 #include <uv.h>
+
+struct http_client;
 
 /* How the process ends when it is not killed. */
 enum runner_exit {
@@ -72,7 +76,11 @@ struct runner {
     struct connector connector;
     struct jobs jobs;
     struct stock stock;
-    struct worker worker;       /* of a blocking connector */
+    struct worker worker;     /* of a blocking connector */
+    struct http_client *http; /* NULL until the connector asks for it */
+    struct buf authorities;   /* certificates to trust, read before the confinement */
+    struct buf http_rules;    /* the operator's: http_allow, then http_allow_private */
+    size_t http_allow_len;
     _Atomic unsigned log_notes; /* log lines from other threads that are still in the inbox */
     _Atomic int closing;        /* hubd asked for the end */
 };
@@ -129,5 +137,10 @@ void host_fail_forgotten(struct job *job);
 
 const void *ext_timer_init(struct runner *runner); /* a hub_timer_api. [any] */
 const void *ext_pool_init(struct runner *runner);  /* a hub_pool_api. [any] */
+const void *ext_http_init(struct runner *runner);  /* a hub_http_api. [main] */
+
+/* Keeps what the HTTP client will need and cannot get any more once the process is confined. */
+void ext_http_prepare(struct runner *runner, const struct wire_config *config);
+void ext_http_release(struct runner *runner);
 
 #endif

@@ -54,8 +54,24 @@ static char **copy_list(const char *const *list)
     return copy;
 }
 
+/* The texts of the configuration that outlive the caller's. */
+static int copy_texts(struct supervisor_config *config)
+{
+    const char **texts[] = {&config->http_allow, &config->http_allow_private,
+                            &config->http_authorities};
+    bool fine = true;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        *texts[i] = strdup(*texts[i] ? *texts[i] : "");
+        fine = fine && *texts[i];
+    }
+    return fine ? 0 : HUB_ERR_NOMEM;
+}
+
 static void supervisor_destroy(struct supervisor *self)
 {
+    free((char *)self->config.http_allow);
+    free((char *)self->config.http_allow_private);
+    free((char *)self->config.http_authorities);
     for (char **dir = self->connector_dirs; dir && *dir; dir++) {
         free(*dir);
     }
@@ -79,7 +95,8 @@ static int supervisor_init(struct supervisor *self)
     self->runner_path = strdup(config->runner_path);
     self->scratch_dir = strdup(config->scratch_dir);
     self->connector_dirs = copy_list(config->connector_dirs);
-    if (!self->runner_path || !self->scratch_dir || !self->connector_dirs) {
+    if (copy_texts(config) < 0 || !self->runner_path || !self->scratch_dir ||
+        !self->connector_dirs) {
         return HUB_ERR_NOMEM;
     }
     fill_defaults(config);
@@ -138,6 +155,9 @@ struct wire_config supervisor_wire_config(const struct supervisor *self,
     return (struct wire_config){
         .confinement = network ? WIRE_CLASS_NETWORK : WIRE_CLASS_COMPUTE,
         .owner = (uint32_t)geteuid(),
+        .http_allow = str_from_c(self->config.http_allow),
+        .http_allow_private = str_from_c(self->config.http_allow_private),
+        .http_authorities = str_from_c(self->config.http_authorities),
         .result_max = (uint32_t)self->config.result_max,
         .artifacts_max = self->config.artifacts_max,
         .memory_max = self->config.memory_max,

@@ -62,6 +62,11 @@ struct supervisor_config {
     unsigned artifacts_max;            /* of one attempt; 0: 64 */
     uint64_t artifact_bytes_max;       /* of one output file, RLIMIT_FSIZE; 0: 1 GiB */
     uint64_t memory_max; /* RLIMIT_AS of a runner; 0: 4 GiB; ignored under sanitizers */
+    /* What the HTTP client of connectors may reach: rules as in runner/http_guard.h, one a line;
+     * NULL: none. They are copied. */
+    const char *http_allow;         /* hosts granted; none: all that a connector asks for */
+    const char *http_allow_private; /* hosts and networks that need not be public ones */
+    const char *http_authorities;   /* a PEM file with more certificates to trust; NULL: none */
 };
 
 /* An input file of an attempt. `fd` becomes the supervisor's if supervisor_start() returns 0. */

@@ -46,6 +46,7 @@ struct wire_channel;
 #define WIRE_ACCOUNT_MAX    (64u << 10)
 #define WIRE_RESULT_MAX     (1u << 20) /* of a result; the ABI gives connectors 256 KiB */
 #define WIRE_DESCRIPTOR_MAX (2u << 20) /* of a connector's descriptor as JSON */
+#define WIRE_RULES_MAX      (256u << 10) /* of a list of hosts and networks, one a line */
 #define WIRE_MESSAGE_MAX    1024       /* of a message for people, or a log line */
 #define WIRE_PROGRESS_MAX   256        /* of the message that goes with progress */
 #define WIRE_CODE_MAX       64         /* of an error code, and of names made like one */
@@ -71,6 +72,9 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
 /* --- The tables: F(kind, name, largest value or length) ----------------------------------------*/
 
 #define WIRE_CONFIG_FIELDS(F)                                                                      \
+    F(str, http_allow, WIRE_RULES_MAX) /* hosts granted; see runner/http_guard.h */                \
+    F(str, http_allow_private, WIRE_RULES_MAX) /* that need not have public addresses */           \
+    F(str, http_authorities, 4096)             /* PEM file with more certificates to trust */      \
     F(u32, mode, WIRE_MODE_LAST)                                                                   \
     F(u32, confinement, WIRE_CLASS_LAST)                                                           \
     F(u32, owner, UINT32_MAX) /* the uid that may own the file, besides root */                    \

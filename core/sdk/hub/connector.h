@@ -239,6 +239,125 @@ typedef struct hub_pool_api {
     int32_t (*run)(void (*work)(void *context), void (*done)(void *context), void *context);
 } hub_pool_api;
 
+/* An HTTP client on the runner's event loop: host->extension(HUB_EXT_HTTP).
+ *
+ *     static void answered(void *context, const hub_http_response *response) …
+ *
+ *     hub_http_request request = {
+ *         .size = sizeof(request),
+ *         .method = HUB_STR("GET"),
+ *         .url = HUB_STR("https://api.example.com/v1/things"),
+ *         .done = answered,
+ *         .context = my_job,
+ *     };
+ *     http->send(&request, &call);      // answered() comes later, on [main], exactly once
+ *
+ * Connections are kept open and shared. The host guards every request: the URL's host must be among
+ * those that the descriptor asks for and the operator grants, and each address that its name
+ * resolves to must be a public one, unless the operator has allowed it; the same at each redirect.
+ * Certificates are always checked; there is no way to turn that off. HTTP/1.1. */
+#define HUB_EXT_HTTP "hub.http/1"
+
+typedef struct hub_http_header {
+    hub_str name;
+    hub_str value;
+} hub_http_header;
+
+/* hub_http_request.flags */
+enum {
+    /* Take gzip, deflate and br, and undo them. Limits count what comes out. */
+    HUB_HTTP_DECODE = 1,
+    /* The request may be sent a second time when a kept connection broke before any answer: it
+     * carries a key that the other side knows it by. GET, HEAD, OPTIONS, PUT and DELETE always may
+     * (RFC 9110 §9.2.2); others are sent once at most without this. */
+    HUB_HTTP_REPLAY = 2,
+    /* Public addresses only, whatever else the operator has allowed. */
+    HUB_HTTP_PUBLIC = 4,
+    /* Write the body of an answer into `sink_fd`. */
+    HUB_HTTP_TO_FILE = 8
+};
+
+/* How a request went, in as far as it is not HTTP's status that says it. */
+enum {
+    HUB_HTTP_OK = 0,           /* there is an answer, of any status, and all of it */
+    HUB_HTTP_INVALID = 1,      /* the request is none: URL, method, a header */
+    HUB_HTTP_BLOCKED = 2,      /* host, address or scheme is not allowed */
+    HUB_HTTP_DNS = 3,          /* the name does not resolve */
+    HUB_HTTP_CONNECT = 4,      /* no connection */
+    HUB_HTTP_TLS = 5,          /* no secure connection: certificate, name, protocol */
+    HUB_HTTP_TIMEOUT = 6,      /* one of the timeouts */
+    HUB_HTTP_TOO_LARGE = 7,    /* headers or body of the answer are larger than allowed */
+    HUB_HTTP_BROKEN = 8,       /* the connection ended too soon, or what came is not HTTP */
+    HUB_HTTP_REDIRECT = 9,     /* too many, or one that must not be followed */
+    HUB_HTTP_SINK = 10,        /* the file could not be written */
+    HUB_HTTP_SOURCE = 11,      /* the file could not be read */
+    HUB_HTTP_NO_RESOURCES = 12 /* out of memory or descriptors */
+};
+
+/* May the other side have seen the request? */
+enum {
+    HUB_HTTP_NEVER_SENT = 0, /* no byte of it has left: it can be repeated without a thought */
+    HUB_HTTP_MAY_HAVE_ARRIVED = 1
+};
+
+typedef struct hub_http_response {
+    uint32_t size;
+    uint32_t error;                 /* HUB_HTTP_OK, … */
+    uint32_t sent;                  /* of the last hop; MAY_HAVE_ARRIVED from the second hop on */
+    uint32_t status;                /* 100–599; 0: no answer. May be there with an error too. */
+    const hub_http_header *headers; /* names in lower case, in the order in which they came */
+    uint32_t header_count;
+    uint32_t redirects;  /* that were followed */
+    hub_str body;        /* none if it went into a file */
+    uint64_t body_bytes; /* in memory or in the file */
+    hub_str url;         /* that answered, or was tried last */
+    hub_str message;     /* of an error: a sentence for people, without secrets */
+} hub_http_response;
+
+typedef struct hub_http_request {
+    uint32_t size;
+    uint32_t flags;
+    hub_str method; /* capitals; not CONNECT or TRACE */
+    hub_str url;    /* http or https, without user:password */
+    /* The host adds Host, Content-Length, User-Agent and Accept; the latter two only if they are
+     * not here. Those that speak about the connection (Host, Content-Length, Transfer-Encoding,
+     * Connection, …) are refused. */
+    const hub_http_header *headers;
+    uint32_t header_count;
+    /* How many redirects to follow; 0: a 3xx is the answer. 303, and 301 and 302 after POST, become
+     * GET. To another origin go only Accept, Accept-Language, Range and User-Agent, and never a
+     * body; from https to http goes nothing. */
+    uint32_t max_redirects;
+    hub_str body;                /* bytes; or */
+    const hub_file *body_file;   /* a file, which must stay open until done() */
+    uint64_t response_max;       /* bytes of the body; 0: 256 KiB, or 1 GiB into a file */
+    int32_t sink_fd;             /* with HUB_HTTP_TO_FILE: written from its present offset on, only
+                                  * while the status is 2xx; other bodies come in memory, cut to
+                                  * 64 KiB. Stays open until done(), and is never closed. */
+    uint32_t connect_timeout_ms; /* name, connection and TLS; 0: 10,000 */
+    uint32_t idle_timeout_ms;    /* without a byte either way, in whole seconds; 0: 30,000 */
+    uint32_t timeout_ms;         /* all of it, redirects included; 0: 60,000 */
+    /* Connections are shared only among requests of the same partition; an account's name, for
+     * instance. At most 128 bytes; may be none. */
+    hub_str partition;
+    void (*done)(void *context, const hub_http_response *response); /* [main] */
+    void *context;
+} hub_http_request;
+
+typedef struct hub_http_call hub_http_call;
+typedef struct hub_http_api {
+    uint32_t size;
+    uint32_t in_flight_max; /* requests at once */
+    /* Begins a request. All that it points to but the two files is copied. `call`, which may be
+     * NULL, gets a name for cancel(). HUB_CALL_OK: done() will be called once, not before send()
+     * has returned, unless cancel() is. Else it will not: HUB_CALL_INVALID (no done(), too new a
+     * flag, more than 128 headers or 64 KiB of them), _AGAIN (in_flight_max), _CLOSED, _NOMEM.
+     * [main] */
+    int32_t (*send)(const hub_http_request *request, hub_http_call **call);
+    /* Gives it up; done() will not be called. Not after done(). NULL does nothing. [main] */
+    void (*cancel)(hub_http_call *call);
+} hub_http_api;
+
 /* --- The descriptor ----------------------------------------------------------------------------*/
 
 /* May an attempt be repeated when it is not known how the last one ended? */
@@ -286,7 +405,7 @@ typedef struct hub_connector {
                              * none: the connector takes no account */
 
     /* Permissions asked for. hubd's operator grants them or not. No hosts: no network at all. */
-    const hub_str *hosts; /* "api.example.com", "*.example.com", with ":PORT" if not 443; "*" */
+    const hub_str *hosts; /* "api.example.com", "*.example.com", with ":PORT" if not 443; "*": all */
     const hub_str *paths; /* files and folders to read, absolute: "/usr/share/fonts" */
     uint32_t host_count;
     uint32_t path_count;

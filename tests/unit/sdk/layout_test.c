@@ -61,6 +61,44 @@ SIZE(hub_pool_api, 16)
 AT(hub_pool_api, size, 0)
 AT(hub_pool_api, threads, 4)
 AT(hub_pool_api, run, 8)
+SIZE(hub_http_header, 32)
+AT(hub_http_header, name, 0)
+AT(hub_http_header, value, 16)
+SIZE(hub_http_response, 88)
+AT(hub_http_response, size, 0)
+AT(hub_http_response, error, 4)
+AT(hub_http_response, sent, 8)
+AT(hub_http_response, status, 12)
+AT(hub_http_response, headers, 16)
+AT(hub_http_response, header_count, 24)
+AT(hub_http_response, redirects, 28)
+AT(hub_http_response, body, 32)
+AT(hub_http_response, body_bytes, 48)
+AT(hub_http_response, url, 56)
+AT(hub_http_response, message, 72)
+SIZE(hub_http_request, 136)
+AT(hub_http_request, size, 0)
+AT(hub_http_request, flags, 4)
+AT(hub_http_request, method, 8)
+AT(hub_http_request, url, 24)
+AT(hub_http_request, headers, 40)
+AT(hub_http_request, header_count, 48)
+AT(hub_http_request, max_redirects, 52)
+AT(hub_http_request, body, 56)
+AT(hub_http_request, body_file, 72)
+AT(hub_http_request, response_max, 80)
+AT(hub_http_request, sink_fd, 88)
+AT(hub_http_request, connect_timeout_ms, 92)
+AT(hub_http_request, idle_timeout_ms, 96)
+AT(hub_http_request, timeout_ms, 100)
+AT(hub_http_request, partition, 104)
+AT(hub_http_request, done, 120)
+AT(hub_http_request, context, 128)
+SIZE(hub_http_api, 24)
+AT(hub_http_api, size, 0)
+AT(hub_http_api, in_flight_max, 4)
+AT(hub_http_api, send, 8)
+AT(hub_http_api, cancel, 16)
 SIZE(hub_operation, 104)
 AT(hub_operation, size, 0)
 AT(hub_operation, retry_safety, 4)
@@ -103,6 +141,13 @@ static_assert(HUB_CALL_AGAIN == -3 && HUB_CALL_CLOSED == -4 && HUB_CALL_NOMEM ==
 static_assert(HUB_LOG_DEBUG == 0 && HUB_LOG_INFO == 1 && HUB_LOG_WARN == 2, "");
 static_assert(HUB_LOG_ERROR == 3, "");
 static_assert(HUB_RETRY_SAFE == 0 && HUB_RETRY_WITH_KEY == 1 && HUB_RETRY_NEVER == 2, "");
+static_assert(HUB_HTTP_DECODE == 1 && HUB_HTTP_REPLAY == 2 && HUB_HTTP_PUBLIC == 4, "");
+static_assert(HUB_HTTP_TO_FILE == 8 && HUB_HTTP_NEVER_SENT == 0, "");
+static_assert(HUB_HTTP_MAY_HAVE_ARRIVED == 1 && HUB_HTTP_OK == 0 && HUB_HTTP_INVALID == 1, "");
+static_assert(HUB_HTTP_BLOCKED == 2 && HUB_HTTP_DNS == 3 && HUB_HTTP_CONNECT == 4, "");
+static_assert(HUB_HTTP_TLS == 5 && HUB_HTTP_TIMEOUT == 6 && HUB_HTTP_TOO_LARGE == 7, "");
+static_assert(HUB_HTTP_BROKEN == 8 && HUB_HTTP_REDIRECT == 9 && HUB_HTTP_SINK == 10, "");
+static_assert(HUB_HTTP_SOURCE == 11 && HUB_HTTP_NO_RESOURCES == 12, "");
 static_assert(HUB_MODE_ASYNC == 0 && HUB_MODE_BLOCKING == 1, "");
 
 int main(void)
