@@ -2,13 +2,15 @@
 // kill -9 of hubd and of its runners, again and again, under load, against a ledger kept outside.
 //
 //     node tests/crash/campaign.mjs [--cycles N] [--seed S] [--seconds-per-cycle X]
-//                                   [--mutant forget] [--keep DIR] [--verbose]
+//                                   [--end HOW] [--mutant forget] [--keep DIR] [--verbose]
 //
 // HUBD_BUILD names the build (default: build). A cycle is one life of hubd: it comes up (sometimes
-// it is killed while it does), has clients, loses runners, is frozen for a while, and ends: mostly by
-// SIGKILL at a random instant or right behind a request or an answer, sometimes by SIGTERM, or by
-// SIGKILL while it drains. After the last one hubd finishes what is left, and check.mjs compares.
+// it is killed while it does), has clients, loses runners, is frozen for a while, and ends: mostly
+// by SIGKILL at a random instant or right behind a request or an answer, sometimes by SIGTERM, or
+// by SIGKILL while it drains. After the last one hubd finishes what is left, and check.mjs looks.
 //
+// --end HOW         every life ends so: "kill", "freeze and kill", "terminate", "terminate twice",
+//                   "terminate and kill"; default: all of them, by chance
 // --mutant forget   shows that a store that forgets is found: between lives the write-ahead log is
 //                   thrown away. Then the exit code is 0 only if lost jobs were found.
 // --keep DIR        state directory and ledger stay there; else they stay only after a failure
@@ -34,6 +36,7 @@ const { values: options } = parseArgs({
     cycles: { type: 'string', default: '20' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     'seconds-per-cycle': { type: 'string', default: String(0.6 * Math.sqrt(SLOW)) },
+    end: { type: 'string' },
     mutant: { type: 'string' },
     keep: { type: 'string' },
     verbose: { type: 'boolean', default: false },
@@ -58,7 +61,7 @@ const campaign = { stateDir, ledger, random, follower, drainMs: DRAIN_MS };
 async function cycle() {
   while (random.chance(0.15)) await liveBriefly(stateDir, ledger, random.int(0, 60 * SLOW));
   const hub = await live(stateDir, ledger);
-  const end = chooseEnd(random, longest);
+  const end = chooseEnd(random, longest, options.end);
   const client = new Client(hub);
   const backlog = await prepare(client, ledger);
   client.close();

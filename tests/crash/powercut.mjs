@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// Power cuts: hubd's state directory lies on an ext4 of its own, in a loop file; under load the file
-// system is shut down without flushing anything, hubd is killed, and everything comes up again from
-// what had reached the disk.
+// Power cuts: hubd's state directory lies on an ext4 of its own, in a loop file; under load the
+// file system is shut down without flushing anything, hubd is killed, and everything comes up again
+// from what had reached the disk.
 //
 //     node tests/crash/powercut.mjs [--cuts N] [--seed S] [--milliseconds-per-cut M] [--verbose]
 //
 // With synchronous=FULL, as shipped, nothing that was acknowledged may be missing: at the end the
-// whole check of campaign.mjs is made. With synchronous=NORMAL jobs must be missing: that shows that
-// the cut cuts. kill -9 alone shows neither, since the kernel still writes what it was given.
+// whole check of campaign.mjs is made. With synchronous=NORMAL jobs must be missing: that shows
+// that the cut cuts. kill -9 alone shows neither: the kernel still writes what it was given.
 //
 // Needs root and loop devices; otherwise it says so and ends with 77.
 import { execFileSync } from 'node:child_process';
@@ -119,7 +119,7 @@ async function cycle(disk, campaign) {
   await delay(random.int(0, 150));
   hub.signal('SIGKILL');
   const { code, signal } = await hub.exited;
-  // SQLite's index of the log is mapped from a file that can't be read any more: SIGBUS is no wonder.
+  // SQLite's index of the log is mapped from a file that can't be read any more: hence SIGBUS.
   if (signal !== 'SIGKILL' && signal !== 'SIGBUS') {
     ledger.wrong('exit', hub.pid, `${code} ${signal} without a disk\n${hub.log().slice(-3000)}`);
   }
@@ -166,7 +166,7 @@ async function cutAgainAndAgain(synchronous) {
   let lost = 0;
   for (let i = 0; i < Number(options.cuts); i++) {
     lost += await cycle(disk, one);
-    if (options.verbose) console.log(synchronous, i, JSON.stringify(one.ledger.counts), `lost ${lost}`);
+    if (options.verbose) console.log(synchronous, i, `lost ${lost}`, one.ledger.counts);
   }
   return { disk, one, lost, began };
 }
@@ -193,8 +193,9 @@ async function testNormal() {
   disk.unmount();
   one.ledger.close();
   const { acknowledged } = one.ledger.counts;
-  console.log(`NORMAL, ${options.cuts} cuts: ${lost} of ${acknowledged} acknowledged jobs were lost, `
-    + `in ${Math.round((Date.now() - began) / 1000)} s`);
+  const seconds = Math.round((Date.now() - began) / 1000);
+  console.log(`NORMAL, ${options.cuts} cuts, ${seconds} s: ${lost} of ${acknowledged} acknowledged `
+    + 'jobs were lost');
   return lost > 0;
 }
 

@@ -61,18 +61,24 @@ function verdict(attempt, safety, charged, crashes, maxAttempts) {
   return charged >= maxAttempts || crashes >= CRASHES_MAX ? 'failed' : null;
 }
 
-/** On record, but given back before a runner had it: then it may run, even if it may run but once. */
-const neverRan = (attempt) => attempt.outcome === 'released' && attempt.runner_pid === null
-  && attempt.started_at === attempt.finished_at;
+/**
+ * On record, but given back by the same hubd before a runner had it: then it may run, even if it
+ * may run but once. A later life can't know that.
+ */
+function neverRan(attempt, lives) {
+  if (attempt.outcome !== 'released' || attempt.runner_pid !== null) return false;
+  const [from, to] = [Date.parse(attempt.started_at), Date.parse(attempt.finished_at)];
+  return !lives.some(({ at }) => at > from && at <= to);
+}
 
 /** The terminal state that follows from the attempts: released ones are not charged. */
-function replay(job, entry) {
+function replay(job, entry, lives) {
   let charged = 0;
   let crashes = 0;
   let state = null;
   let again = 0;
-  const counted = job.attempts.filter((one, index, all) => index === all.length - 1 || !neverRan(one));
-  for (const attempt of counted) {
+  for (const [index, attempt] of job.attempts.entries()) {
+    if (index + 1 < job.attempts.length && neverRan(attempt, lives)) continue;
     if (state !== null) [again, charged, crashes] = [again + 1, 0, 0]; // retried by hand
     charged += attempt.outcome === 'released' ? 0 : 1;
     crashes += attempt.outcome === 'crashed' ? 1 : 0;
@@ -82,8 +88,8 @@ function replay(job, entry) {
 }
 
 /** Does the job's state follow from its attempts and from what was asked for? */
-export function checkEnd(job, entry, report) {
-  const { state, again } = replay(job, entry);
+export function checkEnd(job, entry, lives, report) {
+  const { state, again } = replay(job, entry, lives);
   if (again > entry.retries.asked) {
     report('went_on', `${again} attempts after an end, ${entry.retries.asked} retries by hand`);
   }
@@ -108,9 +114,9 @@ export function checkResult(job, entry, report) {
   }
   const last = job.attempts.at(-1);
   if (entry.plan.result === 'probe'
-    && (job.result.attempt !== last.number || job.result.pid !== last.runner_pid)) {
-    report('fence', `the result is of attempt ${job.result.attempt} in ${job.result.pid}, `
-      + `the record of ${last.number} in ${last.runner_pid}`);
+    && (job.result?.attempt !== last?.number || job.result?.pid !== last?.runner_pid)) {
+    report('fence', `the result is of attempt ${job.result?.attempt} in ${job.result?.pid}, `
+      + `the record of ${last?.number} in ${last?.runner_pid}`);
   }
 }
 

@@ -66,13 +66,13 @@ export async function harass(hub, ledger, random, life) {
 }
 
 /** How this life will end. `ms`: after a time; `sent`, `acked`: right behind the n-th of these. */
-export function chooseEnd(random, longest) {
+export function chooseEnd(random, longest, how) {
   return {
     when: random.weighted([[5, 'ms'], [3, 'sent'], [3, 'acked']]),
     ms: random.int(0, longest),
     count: random.int(1, 150),
     after: random.chance(0.5) ? 0 : random.unit() * 3,
-    how: random.weighted([[14, 'kill'], [3, 'freeze and kill'], [3, 'terminate and kill'],
+    how: how ?? random.weighted([[14, 'kill'], [3, 'freeze and kill'], [3, 'terminate and kill'],
       [2, 'terminate twice'], [3, 'terminate']]),
   };
 }

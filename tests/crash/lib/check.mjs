@@ -84,7 +84,7 @@ function checkJobs(ledger, seen, report) {
     checkPlan(job, entry, tell);
     checkNumbers(job, tell);
     checkOutcomes(job, entry, ledger.kills, tell);
-    checkEnd(job, entry, tell);
+    checkEnd(job, entry, ledger.lives, tell);
     checkResult(job, entry, tell);
   }
   checkConcurrency(present(seen), 'narrow', ledger.narrow,
@@ -148,12 +148,15 @@ function checkHistory(id, events, ledger, seen, report) {
     if (event.attempt < attempt || event.attempt > attempt + 1) {
       report('event_attempts', id, `attempt ${event.attempt} after ${attempt}`);
     }
-    again += TERMINAL.has(state) ? 1 : 0;
-    ends += TERMINAL.has(event.state) ? 1 : 0;
+    const isEnd = TERMINAL.has(event.state);
+    again += TERMINAL.has(state) && !isEnd ? 1 : 0;
+    ends += isEnd ? 1 : 0;
     ({ state, attempt } = event);
   }
   const entry = ledger.byId.get(id);
-  if (entry && again > entry.retries.asked) report('move', id, `went on ${again} times after an end`);
+  if (entry && again > entry.retries.asked) {
+    report('move', id, `went on ${again} times after an end`);
+  }
   if (entry && again < entry.retries.acknowledged) {
     report('retry_lost', id, `${entry.retries.acknowledged} retries, ${again} in the outbox`);
   }
@@ -180,7 +183,8 @@ function checkCounts(ledger, seen, report) {
   const certain = ledger.accepted.filter((entry) => entry.deleted === 'none').length;
   const possible = ledger.accepted.filter((entry) => entry.deleted !== 'acknowledged').length;
   if (seen.listed.length < certain || seen.listed.length > possible) {
-    report('counts', 'all', `${seen.listed.length} listed, the ledger has ${certain} to ${possible}`);
+    report('counts', 'all',
+      `${seen.listed.length} listed, the ledger has ${certain} to ${possible}`);
   }
 }
 
@@ -200,8 +204,9 @@ function checkArtifacts(ledger, seen, report) {
 function checkOutputs(job, entry, seen, report) {
   for (const artifact of job.artifacts) {
     const real = seen.artifacts.get(artifact.id);
-    if (real.status !== 200) report('artifact_lost', artifact.id, `output of ${job.id}: ${real.status}`);
-    else if (real.sha256 !== artifact.sha256 || real.size !== artifact.size) {
+    if (real.status !== 200) {
+      report('artifact_lost', artifact.id, `output of ${job.id}: ${real.status}`);
+    } else if (real.sha256 !== artifact.sha256 || real.size !== artifact.size) {
       report('artifact_content', artifact.id, `output of ${job.id} is not what its record says`);
     }
   }
@@ -228,7 +233,7 @@ function checkQueues(ledger, seen, report) {
   }
 }
 
-/** The store agrees with itself; every blob has a row and every row its blob; nothing is left over. */
+/** The store agrees with itself; each blob has a row, each row its blob; nothing is left over. */
 function checkDisk(ledger, seen, report) {
   for (const [name, rows] of Object.entries(seen.disk.invariants)) {
     if (rows.length > 0) report(`disk_${name}`, name, JSON.stringify(rows.slice(0, 5)));

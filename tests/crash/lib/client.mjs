@@ -1,5 +1,5 @@
-// HTTP as a backend speaks it to one life of hubd: kept-alive connections, and an answer counts from
-// its head on, even if the connection breaks before the body is complete.
+// HTTP as a backend speaks it to one life of hubd: kept-alive connections, and an answer counts
+// from its head on, even if the connection breaks before the body is complete.
 import http from 'node:http';
 
 const ANSWER_MS = 30_000;

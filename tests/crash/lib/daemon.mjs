@@ -24,8 +24,9 @@ const PLACE = {
 /** Starts a life; gives the Hubd when it is ready. */
 export async function live(stateDir, ledger, flags = {}) {
   const hub = new Hubd(stateDir, false);
+  const at = Date.now();
   await hub.start({ ...PLACE, flags: { ...FLAGS, ...flags } });
-  ledger.lives.push(hub.pid);
+  ledger.lives.push({ at, pid: hub.pid });
   ledger.note('life', { pid: hub.pid });
   return hub;
 }
@@ -33,12 +34,13 @@ export async function live(stateDir, ledger, flags = {}) {
 /** A life that is killed while it comes up, after `ms`. */
 export async function liveBriefly(stateDir, ledger, ms) {
   const hub = new Hubd(stateDir, false);
+  const at = Date.now();
   const ready = hub.start({ ...PLACE, flags: FLAGS }).catch(() => {});
   await delay(ms);
   hub.signal('SIGKILL');
   await hub.exited;
   await ready;
-  ledger.lives.push(hub.pid);
+  ledger.lives.push({ at, pid: hub.pid });
   ledger.note('brief life', { pid: hub.pid, ms });
   listen(hub, ledger);
 }

@@ -13,6 +13,7 @@ export const NARROW = 2;
 const QUIET_MS = 15_000 * SLOW;
 const SWEEP_MS = 20_000 * SLOW;
 const REPLAYS = 50;
+const TOLD_MAX = 40;
 
 const unfinished = (queues) => queues
   .reduce((sum, queue) => sum + queue.blocked + queue.scheduled + queue.queued + queue.running, 0);
@@ -122,9 +123,12 @@ export function tell(title, { ledger, random }, seen, violations, began) {
   }
   console.log(title, JSON.stringify({
     seed: random.seed, seconds: Math.round((Date.now() - began) / 1000), lives: ledger.lives.length,
-    jobs: ledger.byId.size, listed: seen.listed.length, ...ledger.counts, events: seen.events.length,
+    jobs: ledger.byId.size, listed: seen.listed.length, ...ledger.counts,
+    events: seen.events.length,
     attempts: outcomes, runners_killed: ledger.kills.size, artifacts: seen.artifacts.size,
     violations: violations.length,
   }));
-  for (const { rule, id, what } of violations.slice(0, 40)) console.log(`${rule} ${id}: ${what}`);
+  for (const { rule, id, what } of violations.slice(0, TOLD_MAX)) {
+    console.log(`${rule} ${id}: ${what}`);
+  }
 }

@@ -1,5 +1,6 @@
-// What a client knows, kept outside hubd: what it asked for, what hubd said yes to. The checker holds
-// the two against each other. Everything is also appended to a file, for reading after a failure.
+// What a client knows, kept outside hubd: what it asked for, what hubd said yes to. The checker
+// holds that against what hubd says in the end. All is also appended to a file, to be read after a
+// failure.
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -13,6 +14,7 @@ export class Ledger {
   queues = new Map();
   /** pid of a runner → the signals that it was sent. */
   kills = new Map();
+  /** {at, pid} of each hubd, from the moment before it was started. */
   lives = [];
   /** What was wrong at the very moment. */
   violations = [];

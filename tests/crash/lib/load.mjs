@@ -101,8 +101,8 @@ export class Load {
   #refused(entry, answer) {
     const { code } = answer.json();
     entry.refused = code;
-    const why = entry.plan.needs ? ['unknown_artifact'] : entry.plan.body.after ? ['invalid_input'] : [];
-    if (!why.includes(code)) {
+    const why = { unknown_artifact: entry.plan.needs, invalid_input: entry.plan.body.after };
+    if (!why[code]) {
       this.ledger.wrong('refused', entry.key, `${answer.status} ${answer.body}`);
     }
   }

@@ -10,7 +10,7 @@ function withJob(seen, id, change) {
 const find = (seen, wanted) => [...seen.jobs.values()].find((job) => !job.missing && wanted(job));
 const without = (list, at) => [...list.slice(0, at), ...list.slice(at + 1)];
 
-/** [what is doctored, the rule that must speak, (ledger, seen) → seen, or null: nothing to doctor] */
+/** [what is doctored, the rule that must speak, (ledger, seen) → seen; null: nothing to doctor] */
 const MUTANTS = [
   ['an acknowledged job is not found', 'job_lost', (ledger, seen) => {
     const entry = ledger.accepted.find((one) => one.deleted === 'none');
@@ -59,11 +59,21 @@ const MUTANTS = [
       && one.state === 'succeeded');
     return job ? withJob(seen, job.id, (one) => {
       one.attempts.pop();
-      Object.assign(one, { state: 'failed', attempt: one.attempt - 1, error: { code: 'interrupted' } });
+      Object.assign(one,
+        { state: 'failed', attempt: one.attempt - 1, error: { code: 'interrupted' } });
+    }) : null;
+  }],
+  ['an interrupted job of the kind that never runs twice ran twice', 'went_on', (ledger, seen) => {
+    const job = find(seen, (one) => one.state === 'unknown' && one.attempts.length === 1
+      && one.attempts[0].outcome === 'released' && one.attempts[0].runner_pid === null);
+    return job ? withJob(seen, job.id, (one) => {
+      one.attempts.push({ ...one.attempts[0], number: 2, outcome: 'succeeded', runner_pid: 1 });
+      Object.assign(one, { state: 'succeeded', attempt: 2 });
     }) : null;
   }],
   ['a result of an earlier attempt', 'fence', (ledger, seen) => withJob(seen,
-    find(seen, (job) => job.state === 'succeeded' && job.result?.pid).id,
+    find(seen, (job) => job.state === 'succeeded'
+      && ledger.byId.get(job.id)?.plan.result === 'probe').id,
     (job) => { job.result.attempt++; })],
   ['an artifact has other bytes', 'artifact_content', (ledger, seen) => {
     const [id] = [...seen.artifacts].find(([, artifact]) => artifact.status === 200);

@@ -47,7 +47,8 @@ async function readArtifacts(client, ids) {
 /** What a running hubd tells. */
 export async function observe(client, ledger) {
   const listed = await listAll(client);
-  const jobs = await getAll(client, new Set([...ledger.byId.keys(), ...listed.map((job) => job.id)]));
+  const ids = new Set([...ledger.byId.keys(), ...listed.map((job) => job.id)]);
+  const jobs = await getAll(client, ids);
   const outputs = [...jobs.values()].flatMap((job) => job.artifacts ?? []).map((one) => one.id);
   return {
     listed, jobs,
@@ -76,7 +77,8 @@ const INVARIANTS = {
   strayed: `SELECT 'attempt', key FROM attempt WHERE key >> 20 NOT IN (SELECT seq FROM job)
     UNION ALL SELECT 'now', seq FROM job_now WHERE seq NOT IN (SELECT seq FROM job)
     UNION ALL SELECT 'output', seq FROM artifact WHERE job NOT IN (SELECT seq FROM job)
-    UNION ALL SELECT 'file', artifact FROM job_file WHERE artifact NOT IN (SELECT seq FROM artifact)`,
+    UNION ALL SELECT 'file', artifact FROM job_file
+      WHERE artifact NOT IN (SELECT seq FROM artifact)`,
 };
 const BLOBS = 'SELECT DISTINCT lower(hex(sha256)), size FROM artifact';
 const STATES = `SELECT ${NOW}, count(*) FROM ${JOBS} GROUP BY 1`;
@@ -107,7 +109,8 @@ export function observeDisk(stateDir) {
   const { blobs, states, ...invariants } = query(stateDir,
     { ...INVARIANTS, blobs: BLOBS, states: STATES });
   const root = path.join(stateDir, 'blobs');
-  const files = filesBelow(root).map(({ name, size }) => ({ name: path.relative(root, name), size }));
+  const files = filesBelow(root)
+    .map(({ name, size }) => ({ name: path.relative(root, name), size }));
   const blob = ({ name, size }) => `${name.replace('/', '')} ${size}`;
   return {
     invariants,

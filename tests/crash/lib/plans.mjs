@@ -57,8 +57,12 @@ function echo(random, ledger) {
     { outputs: [{ name: null, sha256: source.sha256 }], needs: source.id });
 }
 
+const noop = (more = {}) =>
+  ({ body: { type: 'noop.run' }, safety: 'safe', may: ['succeeded'], ...more });
+
 const image = () => ({
-  body: { type: 'image.transform', input: { image: { data: PICTURE }, width: 8, height: 8, format: 'png' } },
+  body: { type: 'image.transform',
+    input: { image: { data: PICTURE }, width: 8, height: 8, format: 'png' } },
   safety: 'safe', may: ['succeeded'], outputs: [{ name: null, sha256: null }],
 });
 
@@ -68,7 +72,7 @@ const misbehave = (act, ...crash) => (random) =>
 
 function child(random, ledger) {
   const parents = ledger.accepted.slice(-40).filter((entry) => entry.deleted === 'none');
-  if (parents.length === 0) return { body: { type: 'noop.run' }, safety: 'safe', may: ['succeeded'] };
+  if (parents.length === 0) return noop();
   const chosen = new Set(Array.from({ length: random.int(1, 3) }, () => random.pick(parents)));
   for (const parent of chosen) parent.hasChildren = true;
   return {
@@ -82,7 +86,7 @@ const soon = (random, longest) => new Date(Date.now() + random.int(0, longest)).
 
 /** [weight, maker(random, ledger)] */
 const KINDS = [
-  [30, () => ({ body: { type: 'noop.run', input: { n: 1 } }, safety: 'safe', may: ['succeeded'] })],
+  [30, () => noop()],
   [8, () => probe('probe.run', { do: 'succeed' }, { result: 'probe' })],
   [12, (random) => sleeper(random, 'safe')],
   [7, (random) => sleeper(random, 'key')],
@@ -103,8 +107,7 @@ const KINDS = [
   [5, echo],
   [4, image],
   [7, child],
-  [4, (random) => ({ body: { type: 'noop.run' }, safety: 'safe', may: ['succeeded'],
-    settings: { run_at: soon(random, 400) } })],
+  [4, (random) => noop({ settings: { run_at: soon(random, 400) } })],
   [3, (random) => ({ ...sleeper(random, 'safe'), expires: true,
     settings: { expires_at: soon(random, 300), queue: 'narrow' } })],
 ];
