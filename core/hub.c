@@ -507,13 +507,18 @@ static int make_engine(struct hub *self, struct hub_error *error)
     return jobs_new(self->store, &config, &JOBS_HOOKS, self, self->log, &self->jobs, error);
 }
 
+/* Those of the configuration, or the one that belongs to this program. */
+static const char *const *connector_dirs(const struct hub *self)
+{
+    return self->config->connector_dirs[0] != NULL ? self->config->connector_dirs
+                                                   : (const char *const *)self->paths.connector_dirs;
+}
+
 static int make_supervisor(struct hub *self, struct hub_error *error)
 {
-    bool given = self->config->connector_dirs[0] != NULL;
     const struct supervisor_config config = {
         .runner_path = self->paths.runner,
-        .connector_dirs =
-            given ? self->config->connector_dirs : (const char *const *)self->paths.connector_dirs,
+        .connector_dirs = connector_dirs(self),
         .scratch_dir = blob_store_tmp_dir(self->blobs),
         .blocking_runners_max = self->config->blocking_runners,
         .async_in_flight_max = self->config->async_in_flight,
@@ -546,6 +551,7 @@ static int make_api(struct hub *self, struct hub_error *error)
         .body_max = self->config->body_max_bytes,
         .artifact_retention_ms = self->config->artifact_retention_ms,
         .wait_max_s = self->config->wait_max_s,
+        .connector_dirs = connector_dirs(self),
     };
     struct http_limits limits;
     int err;

@@ -39,6 +39,7 @@ struct api_config {
     size_t body_max;               /* bytes of a JSON body */
     int64_t artifact_retention_ms; /* how long an upload is kept that no job needs */
     unsigned wait_max_s;           /* of `Prefer: wait` */
+    const char *const *connector_dirs; /* where connectors are looked for; NULL-terminated, borrowed */
 };
 
 HUB_MUST_CHECK int api_new(const struct api_deps *deps, const struct api_config *config,

@@ -124,6 +124,14 @@ static void visit(void *context, const struct supervisor_connector *connector)
     append_connector(&listing->body, listing->types, connector);
 }
 
+static void append_directories(struct buf *out, const char *const *dirs)
+{
+    for (size_t i = 0; dirs && dirs[i]; i++) {
+        buf_append_c(out, i > 0 ? "," : "");
+        buf_append_json_string(out, str_from_c(dirs[i]));
+    }
+}
+
 void api_connector_list(struct api_call *call)
 {
     struct listing listing = {.types = call->api->deps.types};
@@ -131,6 +139,8 @@ void api_connector_list(struct api_call *call)
     buf_init(&listing.body, LIST_MAX);
     buf_append_c(&listing.body, "{\"connectors\":[");
     supervisor_each(call->api->deps.supervisor, visit, &listing);
+    buf_append_c(&listing.body, "],\"directories\":[");
+    append_directories(&listing.body, call->api->config.connector_dirs);
     buf_append_c(&listing.body, "]}");
     api_reply_buf(call, 200, &listing.body);
 }
