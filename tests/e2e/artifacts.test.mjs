@@ -73,9 +73,12 @@ test('names in any script, and none that leads elsewhere', async () => {
     const artifact = await hub.upload('x', { name: sent });
     assert.equal(artifact.name, kept, JSON.stringify(sent));
     const { headers } = await head(artifact);
-    const [, encoded] = /filename\*=UTF-8''(\S+)$/.exec(headers['content-disposition']);
-    assert.equal(decodeURIComponent(encoded), kept);
-    assert.match(headers['content-disposition'], /^[\x20-\x7e]*$/);
+    const disposition = headers['content-disposition'];
+    assert.match(disposition, /^attachment; filename=[\x20-\x7e]*$/);
+    const extended = /filename\*=UTF-8''(\S+)$/.exec(disposition);
+    const plain = /filename="((?:[^"\\]|\\.)*)"$/.exec(disposition);
+    const told = extended ? decodeURIComponent(extended[1]) : plain[1].replace(/\\(.)/g, '$1');
+    assert.equal(told, kept, disposition);
   }
   const plain = await hub.upload('x', {
     headers: { 'content-disposition': 'attachment; filename="quoted \\"name\\".txt"' },

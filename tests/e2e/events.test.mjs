@@ -35,7 +35,7 @@ test('progress is told while it lasts, unless it is not wanted', async () => {
   const progress = all.all.filter((one) => one.event === 'progress' && one.data.job === job.id);
   assert.ok(progress.length >= 2, JSON.stringify(all.all));
   const fractions = progress.map((one) => one.data.fraction);
-  assert.deepEqual(fractions, fractions.toSorted((a, b) => a - b));
+  assert.deepEqual(fractions, [...fractions].sort((a, b) => a - b));
   assert.match(progress[0].data.message, /^step \d of 5$/);
   assert.equal(progress[0].id, null, 'progress is not kept: it has no id');
   assert.ok(quiet.all.every((one) => one.event === 'job'));
@@ -91,7 +91,7 @@ test('who comes back misses nothing and gets nothing twice', async () => {
   collected.push(...stream.all.map((one) => Number(one.id)));
   const expected = whole.all.map((one) => Number(one.id));
   assert.deepEqual(collected, expected);
-  assert.deepEqual(expected, expected.toSorted((a, b) => a - b), 'in order');
+  assert.deepEqual(expected, [...expected].sort((a, b) => a - b), 'in order');
   assert.equal(new Set(expected).size, expected.length);
   for (const id of ids) {
     assert.deepEqual(states(whole, id).filter((one) => !one.startsWith('running')),

@@ -51,8 +51,8 @@ test('after cmake --install, in a prefix that may be moved', async () => {
   const file = await worksFrom(path.join(prefix, 'bin', 'hubd'));
   assert.ok(file.startsWith(`${fs.realpathSync(prefix)}/`), file);
   fs.renameSync(prefix, moved);
-  const version = await runProgram(path.join(moved, 'bin', 'hubctl'), ['--version']);
-  assert.equal(version.code, 0, version.stderr);
+  const help = await runProgram(path.join(moved, 'bin', 'hubctl'), ['help']);
+  assert.equal(help.code, 0, help.stderr);
   const elsewhere = await worksFrom(path.join(moved, 'bin', 'hubd'));
   assert.ok(elsewhere.startsWith(`${fs.realpathSync(moved)}/`), elsewhere);
   removeFolder(folder);

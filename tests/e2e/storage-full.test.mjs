@@ -71,7 +71,7 @@ async function onSmallDisk(mib, flags, work) {
 const isReady = async (hub) => (await hub.fetch('/readyz')).status === 200;
 
 test('below the reserve new work is refused, everything else goes on', options, () =>
-  onSmallDisk(64, { storage_reserve_bytes: 16 * MIB }, async ({ hub, fill, empty }) => {
+  onSmallDisk(192, { storage_reserve_bytes: 16 * MIB }, async ({ hub, fill, empty }) => {
     const artifact = await hub.upload(Buffer.alloc(100_000, 'x'));
     const running = await hub.post('aprobe.run', { do: 'sleep', ms: 1500, result: { done: true } });
     const making = await hub.post('probe.run', { do: 'artifact', ms: 1500, bytes: 50_000 });
@@ -103,7 +103,7 @@ test('below the reserve new work is refused, everything else goes on', options, 
   }));
 
 test('on a disk without one free byte nothing that was accepted is lost', options, () =>
-  onSmallDisk(48, { storage_reserve_bytes: 0 }, async ({ hub, free, fill, empty, restart }) => {
+  onSmallDisk(160, { storage_reserve_bytes: 0 }, async ({ hub, free, fill, empty, restart }) => {
     const accepted = [];
     const post = () => hub.send('/v1/jobs', { type: 'noop.run', input: { pad: 'x'.repeat(3000) } });
     accepted.push((await answered(await post(), 202)).id);
