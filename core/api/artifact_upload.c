@@ -168,7 +168,9 @@ static void advance(struct upload *self)
     }
     if (self->err < 0 || self->body_err < 0) {
         abandon(self);
-    } else if (self->finished) {
+        return; /* answered: there is no call any more that could be resumed */
+    }
+    if (self->finished) {
         insert(self);
     } else if (self->filling.len >= UPLOAD_BUFFER || (self->ended && self->filling.len > 0)) {
         struct buf full = self->filling;
