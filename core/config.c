@@ -369,15 +369,16 @@ static int fill_listen(const struct loading *self, struct config *config)
     return 0;
 }
 
-static void fill_dirs(const struct loading *self, struct config *config)
+/* A list of paths, which has room for CONFIG_DIRS_MAX. */
+static void fill_paths(const struct loading *self, const char *name, const char **ret_paths)
 {
     struct json_object *list;
 
-    if (!json_get_array(self->values, "connector_dirs", &list)) {
+    if (!json_get_array(self->values, name, &list)) {
         return;
     }
     for (size_t i = 0; i < json_object_array_length(list) && i < CONFIG_DIRS_MAX; i++) {
-        config->connector_dirs[i] = json_object_get_string(json_object_array_get_idx(list, i));
+        ret_paths[i] = json_object_get_string(json_object_array_get_idx(list, i));
     }
 }
 
@@ -414,13 +415,18 @@ static int fill(struct loading *self, struct config *config)
     config->blocking_runners = (unsigned)number(self, "blocking_runners");
     config->async_in_flight = (unsigned)number(self, "async_in_flight");
     config->runner_memory_max_bytes = number(self, "runner_memory_max_bytes");
+    config->runner_cpu_max_s = (unsigned)number(self, "runner_cpu_max_s");
+    config->runner_uid_first = (unsigned)number(self, "runner_uid_first");
+    config->sandbox_required = strcmp(text(self, "sandbox"), "required") == 0;
+    config->breaker_crashes = (unsigned)number(self, "breaker_crashes");
     config->runner_idle_ms = (unsigned)number(self, "runner_idle_ms");
     config->cancel_grace_ms = (unsigned)number(self, "cancel_grace_ms");
     config->retry_base_ms = (unsigned)number(self, "retry_base_ms");
     config->retry_cap_ms = (unsigned)number(self, "retry_cap_ms");
     config->storage_reserve_bytes = number(self, "storage_reserve_bytes");
     config->drain_timeout_ms = (unsigned)number(self, "drain_timeout_ms");
-    fill_dirs(self, config);
+    fill_paths(self, "connector_dirs", config->connector_dirs);
+    fill_paths(self, "connector_paths", config->connector_paths);
     if (!log_level_parse(str_from_c(text(self, "log_level")), &config->log_level) ||
         !clock_parse_duration(str_from_c(text(self, "artifact_retention")),
                               &config->artifact_retention_ms)) {

@@ -40,6 +40,11 @@ struct config {
     unsigned blocking_runners;
     unsigned async_in_flight;
     uint64_t runner_memory_max_bytes;
+    unsigned runner_cpu_max_s;
+    unsigned runner_uid_first;
+    bool sandbox_required;
+    const char *connector_paths[CONFIG_DIRS_MAX + 1]; /* NULL-terminated */
+    unsigned breaker_crashes;
     unsigned runner_idle_ms;
     char *http_allow;         /* one rule a line */
     char *http_allow_private; /* the same */

@@ -253,19 +253,22 @@ void dispatch_drain(struct dispatch *self)
 
 /* --- From the supervisor -----------------------------------------------------------------------*/
 
-/* How a death is told: outcome, error code, cause. */
+/* How a death is told. */
 static const struct {
     enum attempt_outcome outcome;
     int err;
-    const char *cause;
-} DEATHS[] = {
-    [SUPERVISOR_CAUSE_NONE] = {ATTEMPT_CRASHED, HUB_ERR_PROTOCOL, "protocol"},
-    [SUPERVISOR_CAUSE_SIGNAL] = {ATTEMPT_CRASHED, HUB_ERR_RUNNER_CRASHED, "signal"},
-    [SUPERVISOR_CAUSE_EXIT] = {ATTEMPT_CRASHED, HUB_ERR_RUNNER_EXITED, "exit"},
-    [SUPERVISOR_CAUSE_DEADLINE] = {ATTEMPT_DEADLINE, HUB_ERR_DEADLINE_EXCEEDED, "deadline"},
-    [SUPERVISOR_CAUSE_PROTOCOL] = {ATTEMPT_CRASHED, HUB_ERR_PROTOCOL, "protocol"},
-    [SUPERVISOR_CAUSE_CANCELLED] = {ATTEMPT_CANCELLED, HUB_ERR_CANCELLED, "cancelled"},
-    [SUPERVISOR_CAUSE_SIBLING] = {ATTEMPT_RELEASED, HUB_ERR_INTERRUPTED, "sibling"},
+} DEATHS[SUPERVISOR_CAUSE_END] = {
+    [SUPERVISOR_CAUSE_NONE] = {ATTEMPT_CRASHED, HUB_ERR_PROTOCOL},
+    [SUPERVISOR_CAUSE_SIGNAL] = {ATTEMPT_CRASHED, HUB_ERR_RUNNER_CRASHED},
+    [SUPERVISOR_CAUSE_EXIT] = {ATTEMPT_CRASHED, HUB_ERR_RUNNER_EXITED},
+    [SUPERVISOR_CAUSE_DEADLINE] = {ATTEMPT_DEADLINE, HUB_ERR_DEADLINE_EXCEEDED},
+    [SUPERVISOR_CAUSE_PROTOCOL] = {ATTEMPT_CRASHED, HUB_ERR_PROTOCOL},
+    [SUPERVISOR_CAUSE_CANCELLED] = {ATTEMPT_CANCELLED, HUB_ERR_CANCELLED},
+    [SUPERVISOR_CAUSE_SIBLING] = {ATTEMPT_RELEASED, HUB_ERR_INTERRUPTED},
+    [SUPERVISOR_CAUSE_POLICY] = {ATTEMPT_CRASHED, HUB_ERR_POLICY_VIOLATION},
+    [SUPERVISOR_CAUSE_CPU] = {ATTEMPT_CRASHED, HUB_ERR_CPU_EXCEEDED},
+    [SUPERVISOR_CAUSE_MEMORY] = {ATTEMPT_CRASHED, HUB_ERR_MEMORY_EXCEEDED},
+    [SUPERVISOR_CAUSE_OUTPUT] = {ATTEMPT_CRASHED, HUB_ERR_OUTPUT_TOO_LARGE},
 };
 
 static const enum attempt_outcome OUTCOMES[] = {
@@ -295,7 +298,7 @@ static void translate(const struct supervisor_outcome *from, struct jobs_outcome
     if (ret_to->message.len == 0) {
         ret_to->message = str_from_c(hub_err_title(DEATHS[from->cause].err));
     }
-    ret_to->cause = str_from_c(DEATHS[from->cause].cause);
+    ret_to->cause = str_from_c(supervisor_cause_name(from->cause));
     ret_to->cause_number = from->cause_number;
 }
 

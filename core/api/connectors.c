@@ -2,16 +2,17 @@
 #include "api/render.h"
 #include "api/resources.h"
 #include "api/types.h"
+#include "base/clock.h"
+#include "wire/wire.h"
 
 #include <stdio.h>
 
 #define LIST_MAX (16u << 20)
 
 static const char *const HEALTH[] = {
-    [CONNECTOR_READY] = "ready",
-    [CONNECTOR_BACKING_OFF] = "backing_off",
-    [CONNECTOR_REFUSED] = "refused",
-    [CONNECTOR_REMOVED] = "removed",
+    [CONNECTOR_READY] = "ready",     [CONNECTOR_BACKING_OFF] = "backing_off",
+    [CONNECTOR_REFUSED] = "refused", [CONNECTOR_REMOVED] = "removed",
+    [CONNECTOR_TRIPPED] = "tripped",
 };
 
 static const char *const SAFETY[] = {
@@ -70,6 +71,47 @@ static struct str reason_of(const struct types *types, const struct supervisor_c
     return connector->reason;
 }
 
+static void append_mechanisms(struct buf *out, const char *name, uint32_t mechanisms)
+{
+    bool any = false;
+
+    buf_append_format(out, ",\"%s\":[", name);
+    for (unsigned i = 0; i < WIRE_MECHANISM_END; i++) {
+        if (mechanisms & 1u << i) {
+            buf_append_format(out, "%s\"%s\"", any ? "," : "", wire_mechanism_name(i));
+            any = true;
+        }
+    }
+    buf_append_char(out, ']');
+}
+
+static void append_sandbox(struct buf *out, const struct supervisor_sandbox *sandbox)
+{
+    buf_append_format(out, ",\"sandbox\":{\"class\":\"%s\"", sandbox->network ? "network" : "pure");
+    append_mechanisms(out, "mechanisms", sandbox->mechanisms);
+    append_mechanisms(out, "missing", sandbox->missing);
+    buf_append_format(out, ",\"landlock_abi\":%u}", sandbox->landlock_abi);
+}
+
+/* How it is and how it is kept. */
+static void append_condition(struct buf *out, const struct types *types,
+                             const struct supervisor_connector *connector)
+{
+    buf_append_format(out, ",\"health\":\"%s\",", HEALTH[connector->health]);
+    render_text_or_null(out, "reason", reason_of(types, connector));
+    buf_append_c(out, ",\"resumes_at\":");
+    if (connector->health == CONNECTOR_TRIPPED && connector->resumes_in_ms > 0) {
+        clock_append_json(out, clock_wall_ms() + connector->resumes_in_ms);
+    } else {
+        buf_append_c(out, "null");
+    }
+    if (connector->health == CONNECTOR_REFUSED) {
+        buf_append_c(out, ",\"sandbox\":null");
+    } else {
+        append_sandbox(out, &connector->sandbox);
+    }
+}
+
 static void append_connector(struct buf *out, const struct types *types,
                              const struct supervisor_connector *connector)
 {
@@ -88,8 +130,7 @@ static void append_connector(struct buf *out, const struct types *types,
                       : connector->async ? "\"async\""
                                          : "\"blocking\"");
     buf_append_json_string(out, connector->path);
-    buf_append_format(out, ",\"health\":\"%s\",", HEALTH[connector->health]);
-    render_text_or_null(out, "reason", reason_of(types, connector));
+    append_condition(out, types, connector);
     buf_append_c(out, ",\"operations\":[");
     for (unsigned i = 0; i < connector->operation_count; i++) {
         if (i > 0) {
@@ -97,14 +138,15 @@ static void append_connector(struct buf *out, const struct types *types,
         }
         append_operation(out, connector->name, &connector->operations[i]);
     }
-    buf_append_format(out,
-                      "],\"runners\":%u,\"in_flight\":%u,\"attempts_started\":%llu,"
-                      "\"attempts_died\":%llu,\"runners_started\":%llu,\"runners_crashed\":%llu}",
-                      connector->runners, connector->in_flight,
-                      (unsigned long long)connector->attempts_started,
-                      (unsigned long long)connector->attempts_died,
-                      (unsigned long long)connector->runners_started,
-                      (unsigned long long)connector->runners_crashed);
+    buf_append_format(
+        out,
+        "],\"runners\":%u,\"in_flight\":%u,\"attempts_started\":%llu,"
+        "\"attempts_died\":%llu,\"runners_started\":%llu,\"runners_crashed\":%llu,"
+        "\"trips\":%llu}",
+        connector->runners, connector->in_flight, (unsigned long long)connector->attempts_started,
+        (unsigned long long)connector->attempts_died,
+        (unsigned long long)connector->runners_started,
+        (unsigned long long)connector->runners_crashed, (unsigned long long)connector->trips);
 }
 
 struct listing {

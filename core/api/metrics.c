@@ -125,6 +125,28 @@ static void visit_connector(void *context, const struct supervisor_connector *co
     }
 }
 
+static uint64_t value_trips(const struct supervisor_connector *connector)
+{
+    return connector->trips;
+}
+static uint64_t value_tripped(const struct supervisor_connector *connector)
+{
+    return connector->health == CONNECTOR_TRIPPED;
+}
+
+static void visit_deaths(void *context, const struct supervisor_connector *connector)
+{
+    char label[64];
+
+    for (int cause = 1; cause < SUPERVISOR_CAUSE_END; cause++) {
+        if (connector->deaths[cause] > 0) {
+            snprintf(label, sizeof label, ",cause=\"%s\"", supervisor_cause_name(cause));
+            labelled(context, "attempt_deaths_total", "connector", connector->name, label,
+                     connector->deaths[cause]);
+        }
+    }
+}
+
 static void append_connectors(struct buf *out, const struct api *api)
 {
     static const struct {
@@ -137,6 +159,9 @@ static void append_connectors(struct buf *out, const struct api *api)
         {"connector_attempts_died_total", "counter", "Attempts that their connector did not end.",
          value_died},
         {"runners_crashed_total", "counter", "Runners that died unexpectedly.", value_crashed},
+        {"connector_trips_total", "counter", "Times that a connector was taken out of service.",
+         value_trips},
+        {"connector_tripped", "gauge", "1 while a connector is out of service.", value_tripped},
     };
 
     for (size_t i = 0; i < sizeof FAMILIES / sizeof FAMILIES[0]; i++) {
@@ -144,6 +169,9 @@ static void append_connectors(struct buf *out, const struct api *api)
         head(out, FAMILIES[i].name, FAMILIES[i].type, FAMILIES[i].help);
         supervisor_each(api->deps.supervisor, visit_connector, &family);
     }
+    head(out, "attempt_deaths_total", "counter",
+         "Attempts that their connector did not end, by cause.");
+    supervisor_each(api->deps.supervisor, visit_deaths, out);
 }
 
 static void append_store(struct buf *out, const struct api *api)

@@ -1,6 +1,7 @@
 #include "api/render.h"
 
 #include "base/clock.h"
+#include "supervisor/supervisor.h"
 
 #include <string.h>
 
@@ -70,11 +71,18 @@ void render_artifact(struct buf *out, const struct artifact_record *artifact)
     buf_append_char(out, '}');
 }
 
-/* The common signals by name: strsignal() is for people and depends on the locale. */
-static void signal_name(struct buf *out, const struct attempt_record *attempt)
+/* What the number of a cause is called: a system call, or a signal (by abbreviation: strsignal() is
+ * for people and depends on the locale). */
+static void cause_name(struct buf *out, const struct attempt_record *attempt)
 {
+    char call[SUPERVISOR_CALL_NAME_MAX];
     const char *abbreviation = NULL;
 
+    if (str_eq(attempt->cause, STR("policy")) &&
+        supervisor_call_name(attempt->cause_number, call)) {
+        buf_append_format(out, "\"%s\"", call);
+        return;
+    }
     if (str_eq(attempt->cause, STR("signal"))) {
         abbreviation = sigabbrev_np(attempt->cause_number);
     }
@@ -95,7 +103,7 @@ static void render_cause(struct buf *out, const struct attempt_record *attempt)
     buf_append_c(out, "{\"kind\":");
     buf_append_json_string(out, attempt->cause);
     buf_append_format(out, ",\"number\":%d,\"name\":", attempt->cause_number);
-    signal_name(out, attempt);
+    cause_name(out, attempt);
     buf_append_char(out, '}');
 }
 

@@ -78,6 +78,11 @@ enum hub_retry_class {
     X(EXPIRED, "expired", 0, NO, "The job expired before it could run")                            \
     X(CANCELLED, "cancelled", 0, NO, "The job was cancelled")                                      \
     X(OUTCOME_UNKNOWN, "outcome_unknown", 0, NO, "The outcome could not be determined")            \
+    X(POLICY_VIOLATION, "policy_violation", 0, LATER,                                              \
+      "The connector made a system call that its sandbox forbids")                                 \
+    X(CPU_EXCEEDED, "cpu_exceeded", 0, LATER, "The attempt took too much processor time")          \
+    X(MEMORY_EXCEEDED, "memory_exceeded", 0, LATER,                                                \
+      "The connector's process died for want of memory")                                           \
     /* inside hubd */                                                                              \
     X(NOMEM, "out_of_memory", 503, LATER, "Out of memory")                                         \
     X(IO, "io_error", 503, LATER, "Input/output error")                                            \

@@ -4,28 +4,58 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int check_file(int fd, uid_t owner, struct hub_error *error)
+/* A copy that anybody may read who has the descriptor. */
+static int copy_to_memory(int fd, off_t size, int *ret_fd, struct hub_error *error)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0) {
-        return hub_fail_errno(error, errno, "fstat");
+    int copy = memfd_create("connector", MFD_CLOEXEC);
+    off_t at = 0;
+    ssize_t sent = 1;
+    while (copy >= 0 && at < size && sent > 0) {
+        sent = sendfile(copy, fd, &at, (size_t)(size - at));
     }
-    if (!S_ISREG(st.st_mode)) {
+    if (copy < 0 || sent < 0) {
+        int err = hub_fail_errno(error, errno, "it cannot be copied");
+        if (copy >= 0) {
+            close(copy);
+        }
+        return err;
+    }
+    *ret_fd = copy;
+    return 0;
+}
+
+static int check_stat(const struct stat *st, uid_t owner, struct hub_error *error)
+{
+    if (!S_ISREG(st->st_mode)) {
         return hub_fail(error, HUB_ERR_FORBIDDEN, "it is not a regular file");
     }
-    if (st.st_uid != 0 && st.st_uid != owner) {
+    if (st->st_uid != 0 && st->st_uid != owner) {
         return hub_fail(error, HUB_ERR_FORBIDDEN,
                         "it belongs to uid %u: only files of root or of hubd's own user are loaded",
-                        (unsigned)st.st_uid);
+                        (unsigned)st->st_uid);
     }
-    if (st.st_mode & S_IWOTH) {
+    if (st->st_mode & S_IWOTH) {
         return hub_fail(error, HUB_ERR_FORBIDDEN, "it is world-writable (mode %04o)",
-                        (unsigned)(st.st_mode & 07777));
+                        (unsigned)(st->st_mode & 07777));
     }
     return 0;
+}
+
+int connector_check_file(int *fd, uid_t owner, bool as_stranger, struct hub_error *error)
+{
+    struct stat st;
+    if (fstat(*fd, &st) < 0) {
+        return hub_fail_errno(error, errno, "fstat");
+    }
+    int err = check_stat(&st, owner, error);
+    return err == 0 && as_stranger && !(st.st_mode & S_IROTH)
+               ? copy_to_memory(*fd, st.st_size, fd, error)
+               : err;
 }
 
 /* What dlopen() complains about without the odd name by which it knows the file. */
@@ -68,15 +98,12 @@ static int check_abi(const hub_connector *descriptor, struct hub_error *error)
     return 0;
 }
 
-int connector_load(int fd, const char *path, uid_t owner, struct connector *ret_connector,
+int connector_load(int fd, const char *path, struct connector *ret_connector,
                    struct hub_error *error)
 {
     void *handle;
     hub_connector_entry_fn *entry;
-    int err = check_file(fd, owner, error);
-    if (err == 0) {
-        err = open_library(fd, path, &handle, error);
-    }
+    int err = open_library(fd, path, &handle, error);
     if (err < 0) {
         return err;
     }

@@ -2,7 +2,8 @@
  * load.h — from a file to a connector's descriptor.
  *
  *     struct connector connector;
- *     if (connector_load(fd, path, owner, &connector, &err) < 0) …        // err.detail says why
+ *     if (connector_check_file(&fd, owner, false, &err) < 0) …   // before the process is confined
+ *     if (connector_load(fd, path, &connector, &err) < 0) …      // err.detail says why
  *     if (connector_create(&connector, host, &err) < 0) …
  *
  * The file must be a regular one that only root or `owner` can have written. It is loaded through
@@ -19,6 +20,7 @@
 #include "base/error.h"
 
 #include <hub/connector.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct connector {
@@ -27,10 +29,15 @@ struct connector {
     hub_instance *instance; /* NULL until connector_create() */
 };
 
-/* HUB_ERR_FORBIDDEN for a file that somebody else can have written, HUB_ERR_INVALID_INPUT for
- * everything that is wrong with what is in it. */
-HUB_MUST_CHECK int connector_load(int fd, const char *path, uid_t owner,
-                                  struct connector *ret_connector, struct hub_error *error);
+/* Is it a file that nobody else can have written? Before the process is confined: afterwards it may
+ * not see who owns what. `as_stranger`: it will be loaded by a user who may not be allowed to read
+ * it; then `*fd` becomes a copy in memory. HUB_ERR_FORBIDDEN, or an error of the system. */
+HUB_MUST_CHECK int connector_check_file(int *fd, uid_t owner, bool as_stranger,
+                                        struct hub_error *error);
+
+/* HUB_ERR_INVALID_INPUT for everything that is wrong with what is in it. */
+HUB_MUST_CHECK int connector_load(int fd, const char *path, struct connector *ret_connector,
+                                  struct hub_error *error);
 
 HUB_MUST_CHECK int connector_create(struct connector *self, const hub_host *host,
                                     struct hub_error *error);

@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "runner/runner.h"
 #include "runner/sandbox.h"
+#include "runner/witness.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,15 +118,28 @@ static int serve(struct runner *self, struct hub_error *error)
     return err;
 }
 
+/* On its way before anything of the connector runs and could lie about it. */
+static void send_confined(struct runner *self, const struct sandbox_state *state)
+{
+    struct wire_confined confined = {state->mechanisms, state->missing, state->landlock_abi};
+    check_sent(self, wire_send_confined(&self->channel, 0, &confined, NULL, 0));
+    check_sent(self, wire_channel_flush_wait(&self->channel, GOODBYE_MS));
+}
+
 static int load(struct runner *self, const struct wire_config *config, int fd,
                 struct hub_error *error)
 {
     char path[4097];
+    struct sandbox_state state;
     snprintf(path, sizeof path, "%.*s", STR_ARG(config->path));
     ext_http_prepare(self, config);
-    int err = sandbox_enter(config, error);
+    int err = connector_check_file(&fd, config->owner, config->uid != 0, error);
     if (err == 0) {
-        err = connector_load(fd, path, config->owner, &self->connector, error);
+        err = sandbox_enter(config, fd, &state, error);
+    }
+    if (err == 0) {
+        send_confined(self, &state);
+        err = connector_load(fd, path, &self->connector, error);
     }
     if (err == 0 && self->seam) {
         err = self->seam->loaded(self, error);
@@ -139,6 +153,7 @@ static void share_board(struct runner *self, int fd)
     void *page = mmap(NULL, sizeof *self->board, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (page != MAP_FAILED) {
         self->board = page;
+        witness_init(page);
     }
 }
 
@@ -155,7 +170,8 @@ static int on_config(struct runner *self, struct wire_frame *frame)
     if (load(self, &self->config, frame->fds[0], &error) < 0) {
         refuse(self, &error);
     }
-    self->config.path = (struct str){0}; /* lives in the frame */
+    /* They live in the frame. */
+    self->config.path = self->config.readable = self->config.ports = (struct str){0};
     self->config.http_allow = self->config.http_allow_private = (struct str){0};
     self->config.http_authorities = (struct str){0};
     send_ready(self);
@@ -175,6 +191,8 @@ static int on_start(struct runner *self, struct wire_frame *frame)
     if (err < 0) {
         return err;
     }
+    witness_forget();
+    limits_renew_processor_time(self->config.cpu_s);
     if (self->worker.running) {
         worker_give(&self->worker, job);
     } else {

@@ -7,7 +7,9 @@
  * written in this turn leave with one system call.
  *
  *     main.c      frames from hubd → what to do
- *     sandbox.c   confines the process          load.c, descriptor.c  the connector
+ *     sandbox.c   confines the process, with identity.c, limits.c, landlock.c, filter.c
+ *     witness.c   what hubd shall know if it dies, with memory.c
+ *     load.c, descriptor.c  the connector
  *     job.c       attempts and their states     stock.c    scratch files for artifacts
  *     host.c      what a connector can call     worker.c   the [work] thread
  *     ext_timer.c, ext_pool.c, ext_http.c       extensions

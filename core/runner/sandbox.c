@@ -3,27 +3,13 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-#define COMPUTE_FILES_MAX 4096  /* descriptors: input and output files, and a connector's own */
-#define NETWORK_FILES_MAX 20000 /* the same, and sockets */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 bool sandbox_is_sanitized(void)
 {
-    return SANITIZED;
+    return SANDBOX_SANITIZED;
 }
 
 int sandbox_begin(int channel_fd, struct hub_error *error)
@@ -37,80 +23,99 @@ int sandbox_begin(int channel_fd, struct hub_error *error)
     if (clearenv() != 0) {
         return hub_fail(error, HUB_ERR_NOMEM, "clearenv");
     }
-    /* A file that grows too large is an error of the write that the connector can report, and a
-     * reader that went away is no reason to die. */
-    if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    /* A reader that went away is no reason to die. */
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         return hub_fail_errno(error, errno, "signal");
     }
     return 0;
 }
 
+void sandbox_note(struct sandbox_state *self, enum wire_mechanism mechanism, int err)
+{
+    uint32_t bit = 1u << mechanism;
+    if (err == 0) {
+        self->mechanisms |= bit;
+    } else {
+        self->missing |= bit;
+        self->why[mechanism] = -err;
+    }
+}
+
 /* --- The steps: 0 or -errno --------------------------------------------------------------------*/
 
-static int no_new_privileges(const struct wire_config *config)
+struct confining {
+    const struct wire_config *config;
+    int connector_fd;
+    struct sandbox_state *state;
+};
+
+static int change_identity(struct confining *self)
 {
-    (void)config;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+    return identity_change(self->config, self->state);
 }
 
-/* No core dumps, no ptrace by others of the same user, no look into /proc/PID/mem. */
-static int not_dumpable(const struct wire_config *config)
+static int no_new_privileges(struct confining *self)
 {
-    (void)config;
-    return !SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
-}
-
-/* Lowers a limit; one that is lower already stays. */
-static int limit(__rlimit_resource_t resource, rlim_t value)
-{
-    struct rlimit now;
-    if (getrlimit(resource, &now) < 0) {
-        return -errno;
+    int err = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+    if (err == 0) {
+        sandbox_note(self->state, WIRE_MECHANISM_NO_NEW_PRIVS, 0);
     }
-    if (now.rlim_max < value) {
-        value = now.rlim_max;
-    }
-    struct rlimit lowered = {.rlim_cur = value, .rlim_max = value};
-    return setrlimit(resource, &lowered) < 0 ? -errno : 0;
+    return err;
 }
 
-static int no_core(const struct wire_config *config)
+/* No ptrace by others of the same user, no look into /proc/PID/mem. */
+static int not_dumpable(struct confining *self)
 {
-    (void)config;
-    return limit(RLIMIT_CORE, 0);
+    (void)self;
+    return !SANDBOX_SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static int address_space(const struct wire_config *config)
+static int set_limits(struct confining *self)
 {
-    return SANITIZED || config->memory_max == 0 ? 0 : limit(RLIMIT_AS, config->memory_max);
+    return limits_set(self->config, self->state);
 }
 
-static int file_size(const struct wire_config *config)
+static int confine_files(struct confining *self)
 {
-    return config->file_bytes_max == 0 ? 0 : limit(RLIMIT_FSIZE, config->file_bytes_max);
+    return landlock_confine(self->config, self->connector_fd, self->state);
 }
 
-static int open_files(const struct wire_config *config)
+static int install_filter(struct confining *self)
 {
-    bool network = config->confinement == WIRE_CLASS_NETWORK;
-    return limit(RLIMIT_NOFILE, network ? NETWORK_FILES_MAX : COMPUTE_FILES_MAX);
+    return filter_install(self->config, self->state);
 }
 
 static const struct step {
     const char *name;
-    int (*take)(const struct wire_config *config);
+    int (*take)(struct confining *self);
 } STEPS[] = {
-    {"no_new_privs", no_new_privileges}, {"dumpable", not_dumpable},  {"RLIMIT_CORE", no_core},
-    {"RLIMIT_AS", address_space},        {"RLIMIT_FSIZE", file_size}, {"RLIMIT_NOFILE", open_files},
+    {"identity", change_identity}, {"no_new_privs", no_new_privileges}, {"dumpable", not_dumpable},
+    {"limits", set_limits},        {"landlock", confine_files},         {"seccomp", install_filter},
 };
 
-int sandbox_enter(const struct wire_config *config, struct hub_error *error)
+static int check_required(const struct sandbox_state *state, struct hub_error *error)
 {
+    for (unsigned i = 0; i < WIRE_MECHANISM_END; i++) {
+        if (state->missing & 1u << i) {
+            return hub_fail(error, HUB_ERR_UNAVAILABLE,
+                            "the sandbox's mechanism %s is required and not to be had here (%s)",
+                            wire_mechanism_name(i), strerrordesc_np(state->why[i]));
+        }
+    }
+    return 0;
+}
+
+int sandbox_enter(const struct wire_config *config, int connector_fd,
+                  struct sandbox_state *ret_state, struct hub_error *error)
+{
+    struct sandbox_state state = {0};
+    struct confining confining = {config, connector_fd, &state};
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
-        int err = STEPS[i].take(config);
+        int err = STEPS[i].take(&confining);
         if (err < 0) {
             return hub_fail_errno(error, -err, "the sandbox's step %s failed", STEPS[i].name);
         }
     }
-    return 0;
+    *ret_state = state;
+    return config->sandbox_required ? check_required(&state, error) : 0;
 }

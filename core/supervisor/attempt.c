@@ -260,6 +260,7 @@ void placement_finish(struct supervisor *self, struct attempt *attempt,
     struct connector *connector = attempt->connector;
     detach(self, attempt);
     connector->attempts_died += outcome->kind == SUPERVISOR_DIED;
+    connector->deaths[outcome->cause] += outcome->kind == SUPERVISOR_DIED;
     put_spare(self, attempt);
     self->events.on_finished(self->context, outcome);
     if (member) {

@@ -104,6 +104,7 @@ static struct version *version_of(struct supervisor *self, struct scanned_file *
         }
         version->refs = 1;
         version->descriptor = file->descriptor;
+        version->confined = file->confined;
         version->fd = file->fd;
         version->path = file->path;
         version->stat = file->stat;
@@ -141,6 +142,7 @@ static void take_in(struct supervisor *self, struct scanned_file *file)
     }
     log_info(self->log, "supervisor", "connector accepted", "connector=%s version=%.*s path=%s",
              connector->name, STR_ARG(version->descriptor->version), version->path);
+    grants_report(self, version->descriptor);
     connector_switch(connector, version);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "wire/names.h"
+#include "wire/wire.h"
 
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #define RETRY_SAFETY_LAST 2
 #define MILLISECONDS_MAX  UINT32_MAX
 #define IN_FLIGHT_MAX     65536
+#define PERMISSION_MAX    1024
 
 static int bad(struct hub_error *error, struct str where, const char *what)
 {
@@ -110,10 +112,26 @@ static int parse_operations(struct descriptor *self, struct hub_error *error)
     return 0;
 }
 
+/* An array of short texts. */
+static bool get_texts(struct json_object *object, const char *name, struct json_object **ret_array)
+{
+    if (!json_get_array(object, name, ret_array) ||
+        json_object_array_length(*ret_array) > WIRE_GRANTS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < json_object_array_length(*ret_array); i++) {
+        struct json_object *text = json_object_array_get_idx(*ret_array, i);
+        if (!json_object_is_type(text, json_type_string) ||
+            json_object_get_string_len(text) > PERMISSION_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int parse(struct descriptor *self, struct hub_error *error)
 {
     uint32_t mode;
-    struct json_object *hosts;
     if (!json_get_str(self->root, "name", &self->name) || !name_is_connector(self->name)) {
         return bad(error, STR("name"), "it is not one");
     }
@@ -122,11 +140,12 @@ static int parse(struct descriptor *self, struct hub_error *error)
         !get_text(self->root, "summary", &self->summary) ||
         !get_number(self->root, "mode", 1, &mode) ||
         !get_number(self->root, "max_in_flight", IN_FLIGHT_MAX, &self->max_in_flight) ||
-        !json_get_array(self->root, "hosts", &hosts)) {
+        !get_texts(self->root, "hosts", &self->hosts) ||
+        !get_texts(self->root, "paths", &self->paths)) {
         return bad(error, STR(""), "a member is missing, of the wrong type or out of range");
     }
     self->async = mode == 0;
-    self->network = json_object_array_length(hosts) > 0;
+    self->network = json_object_array_length(self->hosts) > 0;
     int err =
         get_json(self->root, "account_schema", STR("account"), true, &self->account_schema, error);
     return err < 0 ? err : parse_operations(self, error);

@@ -19,8 +19,10 @@ struct descriptor {
     struct str licence;
     struct str summary;
     bool async;
-    bool network;           /* asks for hosts */
-    unsigned max_in_flight; /* 0: none given */
+    bool network;              /* asks for hosts */
+    struct json_object *hosts; /* array of texts, as everything of `root` */
+    struct json_object *paths; /* the same: what it asks to read */
+    unsigned max_in_flight;    /* 0: none given */
     struct json_object *account_schema;
     struct supervisor_operation *operations;
     unsigned operation_count;

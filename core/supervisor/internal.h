@@ -6,7 +6,10 @@
  *     pool.c        the runners of one connector: who gets the attempt, birth, retirement, back-off
  *     outcome.c     what a RESULT or a death means for an attempt
  *     catalog.c     files, descriptors, versions; scan.c reads the directories
- *     runner.c      one process          descriptor.c, spawn.c, scratch.c, relay.c
+ *     grants.c      what a connector may reach of what it asks for
+ *     breaker.c     when it has crashed too often
+ *     runner.c      one process          explain.c, uids.c, descriptor.c, spawn.c, scratch.c,
+ * relay.c
  *
  * Thread: [loop].
  */
@@ -16,6 +19,7 @@
 #include "base/heap.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "supervisor/breaker.h"
 #include "supervisor/descriptor.h"
 #include "supervisor/runner.h"
 #include "supervisor/supervisor.h"
@@ -32,6 +36,7 @@ struct version {
     char *path;
     struct stat stat; /* to see whether the file has changed */
     uint64_t generation;
+    struct wire_confined confined; /* of the runner that said so last */
 };
 
 struct version *version_ref(struct version *self);
@@ -55,6 +60,10 @@ struct connector {
     char reason[HUB_ERROR_DETAIL_MAX]; /* of the back-off */
     uv_timer_t backoff_timer;
     uv_timer_t idle_timer;
+    struct breaker breaker;
+    char trip_reason[HUB_ERROR_DETAIL_MAX];
+    uv_timer_t breaker_timer;
+    uint64_t deaths[SUPERVISOR_CAUSE_END];
     uint64_t attempts_started;
     uint64_t attempts_died;
     uint64_t runners_started;
@@ -111,6 +120,9 @@ struct supervisor {
     char *runner_path;
     char *scratch_dir;
     char **connector_dirs;
+    char **places;             /* NULL: none */
+    struct buf granted_places; /* of the configuration that was made last */
+    struct buf granted_ports;
     struct supervisor_events events;
     void *context;
     struct log *log;
@@ -203,6 +215,9 @@ void outcome_of_result(const struct attempt *attempt, const struct wire_result *
 void outcome_of_death(const struct attempt *attempt, const struct runner_death *death,
                       struct supervisor_outcome *ret_outcome);
 
+/* Is the connector to blame? */
+bool cause_is_crash(enum supervisor_cause cause);
+
 /* --- catalog.c ---------------------------------------------------------------------------------*/
 
 struct connector *catalog_find(const struct supervisor *self, struct str name);
@@ -215,7 +230,8 @@ struct scanned_file {
     struct stat stat;
     struct version *version; /* unchanged since an earlier scan: a reference */
     struct descriptor *descriptor;
-    struct hub_error refusal; /* err is 0 if there is none */
+    struct wire_confined confined; /* with `descriptor` */
+    struct hub_error refusal;      /* err is 0 if there is none */
 };
 
 /* The version that was made from this very file, if it is in use. */
@@ -229,8 +245,16 @@ void catalog_apply(struct supervisor *self, struct scanned_file *files, unsigned
 HUB_MUST_CHECK int scan_start(struct supervisor *self);
 void scan_stop(struct supervisor *self); /* it ends soon, without a result */
 
-/* The wire's name for the limits of the configuration. */
-struct wire_config supervisor_wire_config(const struct supervisor *self,
+/* The wire's name for the limits of the configuration, and for what this connector is granted
+ * (NULL: nothing is known of it yet, nothing is granted). Its texts live until the next call. */
+struct wire_config supervisor_wire_config(struct supervisor *self,
                                           const struct descriptor *descriptor, const char *path);
+
+/* --- grants.c ----------------------------------------------------------------------------------*/
+
+void grants_fill(struct supervisor *self, const struct descriptor *descriptor,
+                 struct wire_config *config);
+/* Logs what a connector asks for and is not granted. */
+void grants_report(const struct supervisor *self, const struct descriptor *descriptor);
 
 #endif

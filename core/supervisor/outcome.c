@@ -117,6 +117,36 @@ void outcome_of_result(const struct attempt *attempt, const struct wire_result *
     *ret_outcome = outcome;
 }
 
+/* --- Causes ------------------------------------------------------------------------------------*/
+
+static const struct cause_fact {
+    const char *name;
+    bool by_itself; /* the process did not wait to be killed: its number means something */
+    bool is_crash;
+} CAUSES[SUPERVISOR_CAUSE_END] = {
+    [SUPERVISOR_CAUSE_NONE] = {"protocol", false, false},
+    [SUPERVISOR_CAUSE_SIGNAL] = {"signal", true, true},
+    [SUPERVISOR_CAUSE_EXIT] = {"exit", true, true},
+    [SUPERVISOR_CAUSE_DEADLINE] = {"deadline", false, false},
+    [SUPERVISOR_CAUSE_PROTOCOL] = {"protocol", false, true},
+    [SUPERVISOR_CAUSE_CANCELLED] = {"cancelled", false, false},
+    [SUPERVISOR_CAUSE_SIBLING] = {"sibling", false, false},
+    [SUPERVISOR_CAUSE_POLICY] = {"policy", true, true},
+    [SUPERVISOR_CAUSE_CPU] = {"cpu", true, true},
+    [SUPERVISOR_CAUSE_MEMORY] = {"memory", true, true},
+    [SUPERVISOR_CAUSE_OUTPUT] = {"output", true, true},
+};
+
+const char *supervisor_cause_name(enum supervisor_cause cause)
+{
+    return CAUSES[cause].name;
+}
+
+bool cause_is_crash(enum supervisor_cause cause)
+{
+    return CAUSES[cause].is_crash;
+}
+
 /* --- A death -----------------------------------------------------------------------------------*/
 
 static enum supervisor_cause cause_of_death(const struct attempt *attempt,
@@ -133,6 +163,10 @@ static enum supervisor_cause cause_of_death(const struct attempt *attempt,
         [RUNNER_END_PROTOCOL] = SUPERVISOR_CAUSE_PROTOCOL,
         [RUNNER_END_SLOW] = SUPERVISOR_CAUSE_PROTOCOL,
         [RUNNER_END_KILLED] = SUPERVISOR_CAUSE_SIBLING,
+        [RUNNER_END_POLICY] = SUPERVISOR_CAUSE_POLICY,
+        [RUNNER_END_CPU] = SUPERVISOR_CAUSE_CPU,
+        [RUNNER_END_MEMORY] = SUPERVISOR_CAUSE_MEMORY,
+        [RUNNER_END_OUTPUT] = SUPERVISOR_CAUSE_OUTPUT,
     };
     if (attempt->stop != STOP_NONE) {
         return STOPS[attempt->stop];
@@ -146,12 +180,11 @@ void outcome_of_death(const struct attempt *attempt, const struct runner_death *
                       struct supervisor_outcome *ret_outcome)
 {
     enum supervisor_cause cause = cause_of_death(attempt, death);
-    bool by_itself = cause == SUPERVISOR_CAUSE_SIGNAL || cause == SUPERVISOR_CAUSE_EXIT;
     *ret_outcome = (struct supervisor_outcome){
         .token = attempt->token,
         .kind = SUPERVISOR_DIED,
         .message = death->reason,
         .cause = cause,
-        .cause_number = by_itself ? death->number : 0,
+        .cause_number = CAUSES[cause].by_itself ? death->number : 0,
     };
 }

@@ -53,7 +53,7 @@ static unsigned staying_members(const struct connector *self)
 
 unsigned connector_room(const struct connector *self)
 {
-    if (self->removed || self->supervisor->stopping) {
+    if (self->removed || self->supervisor->stopping || self->breaker.state == BREAKER_OPEN) {
         return 0;
     }
     unsigned room = 0;
@@ -64,7 +64,11 @@ unsigned connector_room(const struct connector *self)
     if (!self->backing_off && staying < members_max(self)) {
         room += (members_max(self) - staying) * per_member(self, self->version);
     }
-    return room > self->pending_count ? room - self->pending_count : 0;
+    room = room > self->pending_count ? room - self->pending_count : 0;
+    if (self->breaker.state == BREAKER_HALF_OPEN && room > 0) {
+        return self->in_flight + self->pending_count == 0;
+    }
+    return room;
 }
 
 /* on_capacity is due, if somebody waits for it. */
@@ -109,6 +113,43 @@ static void back_off(struct connector *self, const char *reason)
              self->name, self->backoff_ms);
 }
 
+/* --- The circuit breaker -----------------------------------------------------------------------*/
+
+static void fail_pending(struct connector *self);
+
+static void breaker_paused(uv_timer_t *timer)
+{
+    struct connector *self = timer->data;
+    breaker_half_open(&self->breaker);
+    log_info(self->supervisor->log, "supervisor", "connector is tried again", "connector=%s",
+             self->name);
+    tell_room(self);
+}
+
+/* Its jobs wait: those that were promised a runner go back as well. */
+static void tripped(struct connector *self, struct str why, int64_t now_ms)
+{
+    unsigned jobs = breaker_jobs(&self->breaker, now_ms);
+    snprintf(self->trip_reason, sizeof self->trip_reason,
+             "it crashed on %u jobs within a minute, the last time so: %.*s", jobs, STR_ARG(why));
+    self->wanted = true;
+    uv_timer_start(&self->breaker_timer, breaker_paused, self->breaker.pause_ms, 0);
+    fail_pending(self);
+    log_error(self->supervisor->log, "supervisor", "connector is out of service",
+              "connector=%s jobs=%u pause_ms=%u", self->name, jobs, self->breaker.pause_ms);
+}
+
+static void attempt_ended(struct member *self)
+{
+    struct connector *connector = self->connector;
+    if (self->version == connector->version &&
+        breaker_ended(&connector->breaker, clock_mono_ms())) {
+        connector->wanted = true;
+        log_info(connector->supervisor->log, "supervisor", "connector is in service again",
+                 "connector=%s", connector->name);
+    }
+}
+
 /* --- Members -----------------------------------------------------------------------------------*/
 
 static void member_free(struct member *self)
@@ -135,7 +176,6 @@ static int member_new(struct connector *self, struct hub_error *error)
         .config =
             supervisor_wire_config(supervisor, member->version->descriptor, member->version->path),
         .connector_fd = member->version->fd,
-        .board = member->version->descriptor->async,
         .scratch = member->version->descriptor->async ? SCRATCH_ASYNC : SCRATCH_BLOCKING,
         .events = &MEMBER_EVENTS,
         .owner = member,
@@ -200,7 +240,8 @@ static void grow(struct connector *self)
         staying += !member->leaving;
         starting += !member->leaving && !member->ready;
     }
-    while (!self->backing_off && staying < members_max(self) &&
+    bool open = self->backing_off || self->breaker.state == BREAKER_OPEN;
+    while (!open && staying < members_max(self) &&
            starting * per_member(self, self->version) < self->pending_count) {
         if (member_new(self, &error) < 0) {
             char quoted[HUB_ERROR_DETAIL_MAX + 64];
@@ -323,6 +364,8 @@ void connector_switch(struct connector *self, struct version *version)
         version_unref(self->version);
         self->version = version;
         self->backoff_ms = 0;
+        breaker_reset(&self->breaker);
+        uv_timer_stop(&self->breaker_timer);
     }
     self->removed = version == NULL;
     LIST_FOR_EACH(link, &self->members) {
@@ -340,6 +383,7 @@ void connector_stop(struct connector *self)
     fail_pending(self);
     uv_timer_stop(&self->backoff_timer);
     uv_timer_stop(&self->idle_timer);
+    uv_timer_stop(&self->breaker_timer);
     LIST_FOR_EACH(link, &self->members) {
         struct member *member = CONTAINER_OF(link, struct member, link);
         if (member->in_flight > 0) {
@@ -358,15 +402,22 @@ int connector_init(struct connector *self, struct supervisor *supervisor, struct
     list_init(&self->members);
     list_init(&self->pending);
     list_init(&self->roomy);
+    breaker_init(&self->breaker, supervisor->config.breaker_crashes);
     if (uv_timer_init(supervisor->loop, &self->backoff_timer) < 0 ||
+        uv_timer_init(supervisor->loop, &self->breaker_timer) < 0 ||
         uv_timer_init(supervisor->loop, &self->idle_timer) < 0) {
         return HUB_ERR_IO;
     }
-    self->backoff_timer.data = self->idle_timer.data = self;
+    self->backoff_timer.data = self->idle_timer.data = self->breaker_timer.data = self;
     return 0;
 }
 
 /* --- What comes from a runner ------------------------------------------------------------------*/
+
+static void on_confined(void *owner, const struct wire_confined *confined)
+{
+    ((struct member *)owner)->version->confined = *confined;
+}
 
 static void on_ready(void *owner, struct runner *runner, struct str descriptor)
 {
@@ -409,6 +460,9 @@ static int on_result(void *owner, struct runner *runner, uint64_t token,
     outcome_of_result(attempt, result, fds, artifacts, &outcome, &reason);
     outcome.runner_pid = runner->process.pid;
     outcome.connector_version = self->version->descriptor->version;
+    if (outcome.kind != SUPERVISOR_DIED) {
+        attempt_ended(self);
+    }
     placement_finish(self->connector->supervisor, attempt, &outcome);
     return 0;
 }
@@ -444,9 +498,33 @@ static void log_death(const struct member *self, const struct runner_death *deat
               log_quote(death->reason, quoted, sizeof quoted));
 }
 
+/* Ends the attempts of a runner that is gone. One death is one crash, however many it is laid at.
+ * True if it has opened the circuit. */
+static bool finish_all(struct member *self, const struct runner_death *death)
+{
+    struct connector *connector = self->connector;
+    bool noted = self->version != connector->version;
+    bool trips = false;
+    LIST_FOR_EACH(link, &self->attempts) {
+        struct attempt *attempt = CONTAINER_OF(link, struct attempt, link);
+        struct supervisor_outcome outcome;
+        outcome_of_death(attempt, death, &outcome);
+        outcome.runner_pid = self->runner->process.pid;
+        outcome.connector_version = self->version->descriptor->version;
+        if (!noted && cause_is_crash(outcome.cause)) {
+            struct str job = str_of(attempt->job_id, attempt->job_id_len);
+            noted = true;
+            trips = breaker_crashed(&connector->breaker, job, clock_mono_ms());
+        }
+        placement_finish(connector->supervisor, attempt, &outcome);
+    }
+    return trips;
+}
+
 static void on_gone(void *owner, struct runner *runner, const struct runner_death *death)
 {
     struct member *self = owner;
+    (void)runner;
     struct connector *connector = self->connector;
     struct runner_death judged = *death;
     if (!held_attempt(self, judged.token)) {
@@ -459,13 +537,9 @@ static void on_gone(void *owner, struct runner *runner, const struct runner_deat
     }
     self->leaving = true;
     list_remove(&self->link);
-    LIST_FOR_EACH(link, &self->attempts) {
-        struct attempt *attempt = CONTAINER_OF(link, struct attempt, link);
-        struct supervisor_outcome outcome;
-        outcome_of_death(attempt, &judged, &outcome);
-        outcome.runner_pid = runner->process.pid;
-        outcome.connector_version = self->version->descriptor->version;
-        placement_finish(connector->supervisor, attempt, &outcome);
+    bool trips = finish_all(self, &judged);
+    if (trips) {
+        tripped(connector, death->reason, clock_mono_ms());
     }
     if (!connector->removed && !connector->supervisor->stopping) {
         grow(connector);
@@ -475,6 +549,7 @@ static void on_gone(void *owner, struct runner *runner, const struct runner_deat
 }
 
 static const struct runner_events MEMBER_EVENTS = {
+    .confined = on_confined,
     .ready = on_ready,
     .result = on_result,
     .progress = on_progress,

@@ -1,6 +1,7 @@
 #include "supervisor/runner.h"
 
 #include "base/clock.h"
+#include "supervisor/explain.h"
 
 #include <hub/connector.h>
 
@@ -20,7 +21,7 @@
 /* --- Stages ------------------------------------------------------------------------------------*/
 
 typedef int take_fn(struct runner *self, const struct wire_frame *frame);
-static take_fn on_hello, on_ready, on_refused, on_result, on_progress, on_log, on_need,
+static take_fn on_hello, on_confined, on_ready, on_refused, on_result, on_progress, on_log, on_need,
     on_late_need;
 
 static const struct stage {
@@ -29,6 +30,14 @@ static const struct stage {
     take_fn *take[WIRE_TYPE_END];
 } STAGES[RUNNER_STAGE_END] = {
     [RUNNER_SPAWNED] = {"saying hello", true, {[WIRE_HELLO] = on_hello, [WIRE_LOG] = on_log}},
+    [RUNNER_CONFINING] = {"confining itself",
+                          true,
+                          {
+                              [WIRE_CONFINED] = on_confined,
+                              [WIRE_REFUSED] = on_refused,
+                              [WIRE_LOG] = on_log,
+                              [WIRE_NEED] = on_need,
+                          }},
     [RUNNER_LOADING] = {"loading the connector",
                         true,
                         {
@@ -217,7 +226,7 @@ static void scratch_opened(void *context, const int *fds, unsigned count, int er
         log_warn(self->house->log, "supervisor", "no scratch files", "dir=%s why=%s",
                  self->house->scratch_dir, uv_err_name(uv_translate_sys_error(errnum)));
     }
-    bool wanted = self->stage == RUNNER_READY || self->stage == RUNNER_LOADING;
+    bool wanted = self->stage >= RUNNER_CONFINING && self->stage <= RUNNER_READY;
     if (!wanted || grant(self, fds, count) < 0) {
         scratch_close(self->house->loop, fds, count);
         if (wanted) {
@@ -273,11 +282,35 @@ static int on_hello(struct runner *self, const struct wire_frame *frame)
     if (err == 0) {
         self->connector_fd = self->board_fd = -1;
     }
-    set_stage(self, RUNNER_LOADING);
+    set_stage(self, RUNNER_CONFINING);
     check_sent(self, err);
     if (self->first_scratch > 0) {
         order_scratch(self, self->first_scratch); /* they come while it loads */
     }
+    return 0;
+}
+
+/* Each mechanism that is missing is logged once, not for each runner. */
+static void report_missing(struct runner *self)
+{
+    uint32_t missing = self->confined.missing & ~self->house->reported;
+    self->house->reported |= missing;
+    for (unsigned i = 0; i < WIRE_MECHANISM_END; i++) {
+        if (missing & 1u << i) {
+            log_warn(self->house->log, "supervisor", "runners are confined less than they could be",
+                     "missing=%s", wire_mechanism_name(i));
+        }
+    }
+}
+
+static int on_confined(struct runner *self, const struct wire_frame *frame)
+{
+    if (wire_decode_confined(frame->body, &self->confined) < 0) {
+        return HUB_ERR_PROTOCOL;
+    }
+    report_missing(self);
+    set_stage(self, RUNNER_LOADING);
+    self->events->confined(self->owner, &self->confined);
     return 0;
 }
 
@@ -529,7 +562,7 @@ static void handle_closed(uv_handle_t *handle)
     self->house->count--;
     free(self->scratch);
     free(self->descriptor);
-    free(self->path);
+    buf_release(&self->texts);
     free(self);
 }
 
@@ -573,6 +606,7 @@ static void runner_release(struct runner *self)
         munmap(self->board, sizeof *self->board);
     }
     list_remove(&self->unsent);
+    uids_put(&self->house->uids, self->config.uid);
     close_handle(self, (uv_handle_t *)&self->timer);
     close_handle(self, (uv_handle_t *)&self->poll);
     close_handle(self, (uv_handle_t *)&self->exit);
@@ -585,19 +619,16 @@ static void runner_release(struct runner *self)
 static void conclude(struct runner *self, bool by_signal, int number)
 {
     struct runner_death *death = &self->death;
+    char why[RUNNER_WHY_MAX];
     if (self->stage != RUNNER_DYING) {
         death->stage = self->stage;
         set_stage(self, RUNNER_DYING);
     }
     if (!self->killed) {
+        struct runner_status status = {by_signal, number, self->board, &self->config};
         death->token = self->board ? atomic_load(&self->board->token) : 0;
-        death->end = by_signal ? RUNNER_END_SIGNAL : RUNNER_END_EXIT;
-        death->number = number;
-        if (by_signal) {
-            set_reason(self, "it was killed by signal %d (%s)", number, strsignal(number));
-        } else {
-            set_reason(self, "it exited with code %d", number);
-        }
+        runner_explain(&status, death, why);
+        set_reason(self, "%s", why);
     }
     death->reason = str_from_c(self->reason);
 }
@@ -659,6 +690,21 @@ static void make_board(struct runner *self)
     self->board_fd = fd;
 }
 
+/* The texts of `config` that are this runner's own; the others live as long as the supervisor. */
+static void keep_texts(struct runner *self)
+{
+    struct str *texts[] = {&self->config.readable, &self->config.ports, &self->config.path};
+    buf_init(&self->texts, BUF_NO_LIMIT);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        buf_append_str(&self->texts, *texts[i]);
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0] && !buf_failed(&self->texts); i++) {
+        texts[i]->ptr = self->texts.ptr + at;
+        at += texts[i]->len;
+    }
+}
+
 static struct runner *runner_alloc(struct runner_house *house, const struct runner_birth *birth)
 {
     struct runner *self = calloc(1, sizeof *self);
@@ -669,15 +715,13 @@ static struct runner *runner_alloc(struct runner_house *house, const struct runn
     self->events = birth->events;
     self->owner = birth->owner;
     self->config = birth->config;
+    self->config.uid = 0;
     self->first_scratch = birth->scratch;
     self->channel.fd = -1;
-    self->path = strndup(birth->config.path.ptr, birth->config.path.len);
-    self->config.path.ptr = self->path;
+    keep_texts(self);
     self->connector_fd = fcntl(birth->connector_fd, F_DUPFD_CLOEXEC, 0);
     self->board_fd = -1;
-    if (birth->board) {
-        make_board(self);
-    }
+    make_board(self);
     self->scratch_next_id = 1;
     list_init(&self->unsent);
     return self;
@@ -691,7 +735,8 @@ static void runner_discard(struct runner *self)
         if (self->board) {
             munmap(self->board, sizeof *self->board);
         }
-        free(self->path);
+        uids_put(&self->house->uids, self->config.uid);
+        buf_release(&self->texts);
         free(self);
     }
 }
@@ -700,9 +745,12 @@ int runner_new(struct runner_house *house, const struct runner_birth *birth,
                struct runner **ret_runner, struct hub_error *error)
 {
     struct runner *self = runner_alloc(house, birth);
-    int err = !self || !self->path || self->connector_fd < 0
+    int err = !self || buf_failed(&self->texts) || self->connector_fd < 0
                   ? hub_fail(error, HUB_ERR_NOMEM, "out of memory or descriptors for a runner")
-                  : spawn_runner(house->runner_path, &self->process, error);
+                  : uids_take(&house->uids, &self->config.uid, error);
+    if (err == 0) {
+        err = spawn_runner(house->runner_path, &self->process, error);
+    }
     if (err < 0) {
         runner_discard(self);
         return err;

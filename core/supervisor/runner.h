@@ -1,8 +1,8 @@
 /*
  * runner.h — one runner process: its channel, its scratch files, its stages and its end.
  *
- *     spawned ──HELLO──▶ loading ──READY──▶ ready ──runner_retire()──▶ retiring
- *        └──────────────────┴─────────────────┴───────────┬──────────────┘
+ *     spawned ──HELLO──▶ confining ──CONFINED──▶ loading ──READY──▶ ready ──retire()──▶ retiring
+ *        └───────────────────┴─────────────────────┴────────────────┴───────┬──────────────┘
  *                                       end of stream, SIGKILL, exit
  *                                                         ▼
  *                                                       dying ──exit status──▶ gone
@@ -25,6 +25,7 @@
 #include "supervisor/relay.h"
 #include "supervisor/scratch.h"
 #include "supervisor/spawn.h"
+#include "supervisor/uids.h"
 #include "wire/channel.h"
 
 #include <uv.h>
@@ -40,10 +41,13 @@ struct runner_house {
     unsigned artifacts_max;
     struct list unsent; /* runners that have something to send */
     unsigned count;     /* runners that are not yet freed */
+    struct uids uids;   /* for runners; none unless hubd is root */
+    uint32_t reported;  /* mechanisms whose absence has been logged */
 };
 
 enum runner_stage {
     RUNNER_SPAWNED,
+    RUNNER_CONFINING,
     RUNNER_LOADING,
     RUNNER_READY,
     RUNNER_RETIRING,
@@ -58,6 +62,10 @@ enum runner_end {
     RUNNER_END_PROTOCOL, /* killed: sent what it must not */
     RUNNER_END_SLOW,     /* killed: a stage took too long */
     RUNNER_END_KILLED,   /* killed by runner_kill() */
+    RUNNER_END_POLICY,   /* by itself, for a forbidden system call: `number`, or -1 */
+    RUNNER_END_CPU,      /* by itself: out of processor time */
+    RUNNER_END_MEMORY,   /* by itself, after it was refused memory: `number` as of SIGNAL or EXIT */
+    RUNNER_END_OUTPUT,   /* by itself: went on writing too large a file */
 };
 
 struct runner_death {
@@ -71,6 +79,8 @@ struct runner_death {
 struct runner;
 
 struct runner_events {
+    /* Its sandbox holds; nothing of the connector has run. */
+    void (*confined)(void *owner, const struct wire_confined *confined);
     /* READY has come, and the first scratch files are on their way to it. */
     void (*ready)(void *owner, struct runner *runner, struct str descriptor);
     /* An attempt is over. The artifacts' descriptors become the receiver's. HUB_ERR_PROTOCOL if the
@@ -102,12 +112,13 @@ struct runner {
     char reason[HUB_ERROR_DETAIL_MAX];
     bool killed;
     struct wire_config config;
-    char *path;               /* of the connector; config.path points here */
-    int connector_fd;         /* until CONFIG is sent */
-    int board_fd;             /* the same; or -1 */
-    struct wire_board *board; /* what it says that it is doing; NULL: nothing */
-    bool deaf;                /* nothing more is read from the channel */
-    struct relay relay;       /* its stderr */
+    struct wire_confined confined; /* once it is */
+    struct buf texts;              /* that `config` points to */
+    int connector_fd;              /* until CONFIG is sent */
+    int board_fd;                  /* the same; or -1 */
+    struct wire_board *board;      /* what it says that it is doing; NULL: nothing */
+    bool deaf;                     /* nothing more is read from the channel */
+    struct relay relay;            /* its stderr */
     uv_poll_t poll;
     int polled; /* the events that `poll` waits for */
     uv_poll_t exit;
@@ -127,10 +138,9 @@ struct runner {
 };
 
 struct runner_birth {
-    struct wire_config config; /* `path` is copied */
+    struct wire_config config; /* its texts are copied; `uid` is not looked at */
     int connector_fd;          /* is duplicated */
     unsigned scratch;          /* files that it is given before it is ready */
-    bool board;                /* it will hold many attempts: which one it works at matters */
     const struct runner_events *events;
     void *owner;
 };

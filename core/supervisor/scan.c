@@ -137,6 +137,12 @@ static void go_on(struct scan *self)
     finish(self);
 }
 
+static void on_confined(void *owner, const struct wire_confined *confined)
+{
+    struct scan *self = owner;
+    self->files[self->at].confined = *confined;
+}
+
 static void on_ready(void *owner, struct runner *runner, struct str descriptor)
 {
     struct scan *self = owner;
@@ -188,6 +194,7 @@ static struct str no_job(void *owner, uint64_t token)
 }
 
 static const struct runner_events SCAN_EVENTS = {
+    .confined = on_confined,
     .ready = on_ready,
     .result = on_result,
     .progress = on_progress,

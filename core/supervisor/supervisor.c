@@ -25,6 +25,7 @@ static void fill_defaults(struct supervisor_config *config)
     DEFAULT(artifacts_max, 64)
     DEFAULT(artifact_bytes_max, 1ull << 30)
     DEFAULT(memory_max, 4ull << 30)
+    DEFAULT(cpu_s, 3600)
 #undef DEFAULT
     if (config->result_max > WIRE_RESULT_MAX) {
         config->result_max = WIRE_RESULT_MAX;
@@ -111,6 +112,7 @@ static int supervisor_init(struct supervisor *self)
         .artifacts_max = config->artifacts_max,
     };
     list_init(&self->house.unsent);
+    uids_init(&self->house.uids, config->uid_first);
     /* libuv cannot fail at these. */
     (void)uv_idle_init(self->loop, &self->deliver);
     self->deliver.data = self;
@@ -148,12 +150,12 @@ int supervisor_new(uv_loop_t *loop, const struct supervisor_config *config,
     return 0;
 }
 
-struct wire_config supervisor_wire_config(const struct supervisor *self,
+struct wire_config supervisor_wire_config(struct supervisor *self,
                                           const struct descriptor *descriptor, const char *path)
 {
     bool network = descriptor && descriptor->network;
-    return (struct wire_config){
-        .confinement = network ? WIRE_CLASS_NETWORK : WIRE_CLASS_COMPUTE,
+    struct wire_config config = {
+        .confinement = network ? WIRE_CLASS_NETWORK : WIRE_CLASS_PURE,
         .owner = (uint32_t)geteuid(),
         .http_allow = str_from_c(self->config.http_allow),
         .http_allow_private = str_from_c(self->config.http_allow_private),
@@ -162,8 +164,14 @@ struct wire_config supervisor_wire_config(const struct supervisor *self,
         .artifacts_max = self->config.artifacts_max,
         .memory_max = self->config.memory_max,
         .file_bytes_max = self->config.artifact_bytes_max,
+        .cpu_s = self->config.cpu_s,
+        .sandbox_required = self->config.sandbox_required,
         .path = str_from_c(path),
     };
+    if (descriptor) {
+        grants_fill(self, descriptor, &config);
+    }
+    return config;
 }
 
 /* --- Attempts ----------------------------------------------------------------------------------*/
@@ -286,7 +294,7 @@ static void connector_timer_closed(uv_handle_t *handle)
 /* All runners are gone: our own handles follow. */
 static void close_handles(struct supervisor *self)
 {
-    self->handles = 3 + 2 * self->connector_count;
+    self->handles = 3 + 3 * self->connector_count;
     uv_close((uv_handle_t *)&self->deliver, handle_closed);
     uv_close((uv_handle_t *)&self->before_sleep, handle_closed);
     uv_close((uv_handle_t *)&self->due_timer, handle_closed);
@@ -294,6 +302,7 @@ static void close_handles(struct supervisor *self)
         struct connector *connector = self->connectors[i];
         uv_close((uv_handle_t *)&connector->backoff_timer, connector_timer_closed);
         uv_close((uv_handle_t *)&connector->idle_timer, connector_timer_closed);
+        uv_close((uv_handle_t *)&connector->breaker_timer, connector_timer_closed);
     }
 }
 
@@ -340,6 +349,27 @@ void supervisor_free(struct supervisor *self)
 
 /* --- What there is -----------------------------------------------------------------------------*/
 
+static enum supervisor_health health_of(const struct connector *self)
+{
+    return self->removed                           ? CONNECTOR_REMOVED
+           : self->breaker.state != BREAKER_CLOSED ? CONNECTOR_TRIPPED
+           : self->backing_off                     ? CONNECTOR_BACKING_OFF
+                                                   : CONNECTOR_READY;
+}
+
+/* What only a connector in trouble has to tell. */
+static void describe_trouble(const struct connector *self, struct supervisor_connector *connector)
+{
+    if (connector->health == CONNECTOR_BACKING_OFF) {
+        connector->reason = str_from_c(self->reason);
+    }
+    if (connector->health == CONNECTOR_TRIPPED) {
+        int64_t left = self->breaker.until_ms - clock_mono_ms();
+        connector->reason = str_from_c(self->trip_reason);
+        connector->resumes_in_ms = left > 0 ? left : 0;
+    }
+}
+
 static void describe(const struct connector *self, struct supervisor_connector *ret_connector)
 {
     const struct descriptor *descriptor = self->version->descriptor;
@@ -354,10 +384,7 @@ static void describe(const struct connector *self, struct supervisor_connector *
         .summary = descriptor->summary,
         .path = str_from_c(self->version->path),
         .async = descriptor->async,
-        .health = self->removed       ? CONNECTOR_REMOVED
-                  : self->backing_off ? CONNECTOR_BACKING_OFF
-                                      : CONNECTOR_READY,
-        .reason = self->backing_off ? str_from_c(self->reason) : (struct str){0},
+        .health = health_of(self),
         .account_schema = descriptor->account_schema,
         .operations = descriptor->operations,
         .operation_count = descriptor->operation_count,
@@ -368,7 +395,17 @@ static void describe(const struct connector *self, struct supervisor_connector *
         .attempts_died = self->attempts_died,
         .runners_started = self->runners_started,
         .runners_crashed = self->runners_crashed,
+        .trips = self->breaker.trips,
+        .sandbox =
+            {
+                .network = descriptor->network,
+                .mechanisms = self->version->confined.mechanisms,
+                .missing = self->version->confined.missing,
+                .landlock_abi = self->version->confined.landlock_abi,
+            },
     };
+    memcpy(ret_connector->deaths, self->deaths, sizeof self->deaths);
+    describe_trouble(self, ret_connector);
 }
 
 void supervisor_each(const struct supervisor *self,

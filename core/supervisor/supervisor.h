@@ -33,7 +33,13 @@
  * What was started in a turn leaves with one system call per runner, in a prepare handle.
  *
  * A connector whose runners die while starting is given back-off (100 ms doubling to 30 s), during
- * which supervisor_start() says AGAIN.
+ * which supervisor_start() says AGAIN. So does a connector that has crashed on many different jobs
+ * (see breaker.h): its jobs wait, they do not fail.
+ *
+ * THE SANDBOX is the runner's work (runner/sandbox.h); what it may do is decided here: the class by
+ * the hosts that the descriptor asks for, the places to read by what it asks for and the
+ * configuration grants, the user by who is free. What a runner says of its sandbox it says before
+ * it has loaded anything.
  *
  * Thread: [loop] for everything.
  */
@@ -46,6 +52,8 @@
 
 #include <json-c/json.h>
 #include <uv.h>
+
+#define SUPERVISOR_CALL_NAME_MAX 48
 
 struct supervisor;
 
@@ -62,11 +70,19 @@ struct supervisor_config {
     unsigned artifacts_max;            /* of one attempt; 0: 64 */
     uint64_t artifact_bytes_max;       /* of one output file, RLIMIT_FSIZE; 0: 1 GiB */
     uint64_t memory_max; /* RLIMIT_AS of a runner; 0: 4 GiB; ignored under sanitizers */
+    unsigned cpu_s;      /* processor time that one attempt may take; 0: 3,600 */
     /* What the HTTP client of connectors may reach: rules as in runner/http_guard.h, one a line;
      * NULL: none. They are copied. */
     const char *http_allow;         /* hosts granted; none: all that a connector asks for */
     const char *http_allow_private; /* hosts and networks that need not be public ones */
     const char *http_authorities;   /* a PEM file with more certificates to trust; NULL: none */
+    /* The sandbox. */
+    bool sandbox_required;     /* a runner that lacks a mechanism does not start */
+    unsigned uid_first;        /* as root: runners get users of their own, from here on;
+                                * 0: none */
+    const char *const *places; /* that connectors which ask for them may read, with all that
+                                * is below; NULL-terminated; NULL: none */
+    unsigned breaker_crashes;  /* on as many jobs trip a connector; 0: never */
 };
 
 /* An input file of an attempt. `fd` becomes the supervisor's if supervisor_start() returns 0. */
@@ -106,7 +122,20 @@ enum supervisor_cause {
     SUPERVISOR_CAUSE_CANCELLED, /* killed after supervisor_cancel() and the grace */
     SUPERVISOR_CAUSE_SIBLING,   /* died with its runner, which another attempt brought down; or the
                                  * supervisor is stopping: not this attempt's fault */
+    SUPERVISOR_CAUSE_POLICY,    /* made a forbidden system call; `cause_number` is the call's, or
+                                 * -1 if that is not known */
+    SUPERVISOR_CAUSE_CPU,       /* took more processor time than it may */
+    SUPERVISOR_CAUSE_MEMORY,    /* died after it was refused memory; `cause_number` as of SIGNAL or
+                                 * EXIT */
+    SUPERVISOR_CAUSE_OUTPUT,    /* went on writing beyond the size that an output may have */
+    SUPERVISOR_CAUSE_END
 };
+
+/* "policy", "signal", … */
+const char *supervisor_cause_name(enum supervisor_cause cause);
+
+/* The name of a system call, into `ret_name`; false if there is none of this number. */
+bool supervisor_call_name(int number, char ret_name[SUPERVISOR_CALL_NAME_MAX]);
 
 enum supervisor_outcome_kind {
     SUPERVISOR_OK,
@@ -180,6 +209,15 @@ enum supervisor_health {
     CONNECTOR_BACKING_OFF, /* its runners die while starting */
     CONNECTOR_REFUSED,     /* the file is not acceptable: see reason */
     CONNECTOR_REMOVED,     /* its file is gone; running attempts end */
+    CONNECTOR_TRIPPED,     /* crashed on too many jobs; one attempt will try it after a pause */
+};
+
+/* What is known of the sandbox of a connector's runners. Bits are 1 << enum wire_mechanism. */
+struct supervisor_sandbox {
+    bool network;          /* its class; else pure */
+    uint32_t mechanisms;   /* that hold */
+    uint32_t missing;      /* that could not be had */
+    uint32_t landlock_abi; /* 0: none */
 };
 
 struct supervisor_operation {
@@ -201,7 +239,9 @@ struct supervisor_connector {
     struct str path;
     bool async;
     enum supervisor_health health;
-    struct str reason;                  /* of REFUSED and BACKING_OFF */
+    struct str reason;                  /* of REFUSED, BACKING_OFF and TRIPPED */
+    int64_t resumes_in_ms;              /* of TRIPPED: until the trial; 0: it is due or under way */
+    struct supervisor_sandbox sandbox;  /* not of a REFUSED one */
     struct json_object *account_schema; /* borrowed; NULL: takes none */
     const struct supervisor_operation *operations;
     unsigned operation_count;
@@ -209,6 +249,8 @@ struct supervisor_connector {
     unsigned runners;
     unsigned in_flight;
     uint64_t attempts_started, attempts_died, runners_started, runners_crashed;
+    uint64_t deaths[SUPERVISOR_CAUSE_END]; /* of attempts, by cause */
+    uint64_t trips;                        /* of the circuit breaker */
 };
 
 /* Calls `visit` for each connector by name; views live until the next turn of the loop. */

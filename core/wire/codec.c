@@ -226,3 +226,13 @@ struct wire_type_info wire_type_info(unsigned type)
     };
     return type < WIRE_TYPE_END ? TYPES[type] : (struct wire_type_info){NULL, false, 0, 0};
 }
+
+const char *wire_mechanism_name(unsigned mechanism)
+{
+    static const char *const NAMES[] = {
+#define X(NAME, public) public,
+        WIRE_MECHANISMS(X)
+#undef X
+    };
+    return mechanism < WIRE_MECHANISM_END ? NAMES[mechanism] : NULL;
+}

@@ -19,7 +19,8 @@
  * HOW THEY FOLLOW EACH OTHER
  *   runner: HELLO                      at once after exec
  *   hubd:   CONFIG + connector file    the runner confines itself, then loads the connector
- *                  + board             (a struct wire_board; async only)
+ *                  + board             (a struct wire_board)
+ *   runner: CONFINED                   before anything of the connector has run
  *   runner: READY or REFUSED           in inspect mode the runner then exits
  *   hubd:   GRANT + scratch files      and again for each NEED
  *   hubd:   START + input files        any number in flight in async mode, one in blocking mode
@@ -44,22 +45,23 @@ struct wire_channel;
 
 #define WIRE_INPUT_MAX      (2u << 20) /* bytes of an attempt's input */
 #define WIRE_ACCOUNT_MAX    (64u << 10)
-#define WIRE_RESULT_MAX     (1u << 20) /* of a result; the ABI gives connectors 256 KiB */
-#define WIRE_DESCRIPTOR_MAX (2u << 20) /* of a connector's descriptor as JSON */
+#define WIRE_RESULT_MAX     (1u << 20)   /* of a result; the ABI gives connectors 256 KiB */
+#define WIRE_DESCRIPTOR_MAX (2u << 20)   /* of a connector's descriptor as JSON */
 #define WIRE_RULES_MAX      (256u << 10) /* of a list of hosts and networks, one a line */
-#define WIRE_MESSAGE_MAX    1024       /* of a message for people, or a log line */
-#define WIRE_PROGRESS_MAX   256        /* of the message that goes with progress */
-#define WIRE_CODE_MAX       64         /* of an error code, and of names made like one */
-#define WIRE_NAME_MAX       255        /* of a file's name */
+#define WIRE_MESSAGE_MAX    1024         /* of a message for people, or a log line */
+#define WIRE_PROGRESS_MAX   256          /* of the message that goes with progress */
+#define WIRE_CODE_MAX       64           /* of an error code, and of names made like one */
+#define WIRE_NAME_MAX       255          /* of a file's name */
 #define WIRE_MEDIA_TYPE_MAX 255
 #define WIRE_POINTER_MAX    1024
 #define WIRE_ID_MAX         64
 #define WIRE_FILES_MAX      128  /* input files of an attempt */
 #define WIRE_GRANT_MAX      64   /* scratch files in one GRANT */
 #define WIRE_ARTIFACTS_MAX  1024 /* scratch files that one RESULT may name */
+#define WIRE_GRANTS_MAX     64   /* places, or ports, that one runner may be given */
 
 enum wire_mode { WIRE_INSPECT, WIRE_SERVE, WIRE_MODE_LAST = WIRE_SERVE };
-enum wire_class { WIRE_CLASS_COMPUTE, WIRE_CLASS_NETWORK, WIRE_CLASS_LAST = WIRE_CLASS_NETWORK };
+enum wire_class { WIRE_CLASS_PURE, WIRE_CLASS_NETWORK, WIRE_CLASS_LAST = WIRE_CLASS_NETWORK };
 enum wire_outcome {
     WIRE_OK,
     WIRE_FAIL,
@@ -69,10 +71,33 @@ enum wire_outcome {
 };
 enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR };
 
+/* What a runner's sandbox is made of. X(NAME, public name) */
+#define WIRE_MECHANISMS(X)                                                                         \
+    X(OWN_UID, "own_uid")               /* a user of its own: no other process is its equal */     \
+    X(USER_NAMESPACE, "user_namespace") /* what an ordinary user has instead */                    \
+    X(NO_CAPABILITIES, "no_capabilities")                                                          \
+    X(NO_NEW_PRIVS, "no_new_privs")                                                                \
+    X(LIMITS, "limits")               /* memory, file size, descriptors, processor, no cores */    \
+    X(PROCESS_LIMIT, "process_limit") /* threads; binds only with one of the first two */          \
+    X(LANDLOCK_FILES, "landlock_files")                                                            \
+    X(LANDLOCK_NET, "landlock_net")     /* ABI 4: TCP */                                           \
+    X(LANDLOCK_SCOPE, "landlock_scope") /* ABI 6: signals, abstract sockets */                     \
+    X(SECCOMP, "seccomp")
+
+enum wire_mechanism {
+#define X(NAME, public) WIRE_MECHANISM_##NAME,
+    WIRE_MECHANISMS(X)
+#undef X
+        WIRE_MECHANISM_END
+};
+
+/* Its public name; NULL: there is no such mechanism. */
+const char *wire_mechanism_name(unsigned mechanism);
+
 /* --- The tables: F(kind, name, largest value or length) ----------------------------------------*/
 
 #define WIRE_CONFIG_FIELDS(F)                                                                      \
-    F(str, http_allow, WIRE_RULES_MAX) /* hosts granted; see runner/http_guard.h */                \
+    F(str, http_allow, WIRE_RULES_MAX)         /* hosts granted; see runner/http_guard.h */        \
     F(str, http_allow_private, WIRE_RULES_MAX) /* that need not have public addresses */           \
     F(str, http_authorities, 4096)             /* PEM file with more certificates to trust */      \
     F(u32, mode, WIRE_MODE_LAST)                                                                   \
@@ -82,7 +107,12 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
     F(u32, artifacts_max, WIRE_ARTIFACTS_MAX) /* of one attempt */                                 \
     F(u64, memory_max, UINT64_MAX)            /* RLIMIT_AS; 0: none */                             \
     F(u64, file_bytes_max, UINT64_MAX)        /* RLIMIT_FSIZE; 0: none */                          \
-    F(str, path, 4096)                        /* of the connector, for messages */
+    F(u32, cpu_s, UINT32_MAX / 4) /* processor time that one attempt may take; 0: any */           \
+    F(u32, uid, UINT32_MAX)       /* to become, as root; 0: none */                                \
+    F(u32, sandbox_required, 1)   /* rather end than go on without a mechanism */                  \
+    F(str, readable, WIRE_GRANTS_MAX *(WIRE_PLACE_MAX)) /* wire_place records */                   \
+    F(str, ports, WIRE_GRANTS_MAX *(WIRE_PORT_MAX))     /* wire_port records; none: any */         \
+    F(str, path, 4096)                                  /* of the connector, for messages */
 
 #define WIRE_START_FIELDS(F)                                                                       \
     F(u32, operation, UINT32_MAX) /* its index in the descriptor */                                \
@@ -107,6 +137,11 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
 #define WIRE_HELLO_FIELDS(F)                                                                       \
     F(u32, protocol, UINT32_MAX)                                                                   \
     F(u32, abi, UINT32_MAX)
+
+#define WIRE_CONFINED_FIELDS(F)                                                                    \
+    F(u32, mechanisms, UINT32_MAX) /* those that hold, a bit each: enum wire_mechanism */          \
+    F(u32, missing, UINT32_MAX)    /* those that would be good to have and could not be had */     \
+    F(u32, landlock_abi, UINT32_MAX)
 
 #define WIRE_READY_FIELDS(F)   F(str, descriptor, WIRE_DESCRIPTOR_MAX) /* JSON */
 
@@ -144,7 +179,8 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
     X(RESULT, result, 19, RUNNER, 0)                                                               \
     X(PROGRESS, progress, 20, RUNNER, 0)                                                           \
     X(LOG, log, 21, RUNNER, 0)                                                                     \
-    X(NEED, need, 22, RUNNER, 0)
+    X(NEED, need, 22, RUNNER, 0)                                                                   \
+    X(CONFINED, confined, 23, RUNNER, 0)
 
 /* Records: what a frame holds several of, one after the other, in one of its strings. */
 #define WIRE_FILE_FIELDS(F)                                                                        \
@@ -159,9 +195,15 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
     F(str, name, WIRE_NAME_MAX)                                                                    \
     F(str, media_type, WIRE_MEDIA_TYPE_MAX)
 
+#define WIRE_PLACE_FIELDS(F) F(str, path, 1024) /* absolute: a file or a folder to read */
+
+#define WIRE_PORT_FIELDS(F)  F(u32, port, 65535) /* of TCP, to connect to */
+
 #define WIRE_RECORDS(X)                                                                            \
     X(FILE, file)                                                                                  \
-    X(ARTIFACT, artifact)
+    X(ARTIFACT, artifact)                                                                          \
+    X(PLACE, place)                                                                                \
+    X(PORT, port)
 
 /* --- What is made of them ----------------------------------------------------------------------*/
 
@@ -173,6 +215,8 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
 /* The most bytes that a record or a body can have. */
 #define WIRE_FILE_MAX     (0 WIRE_FILE_FIELDS(WIRE_ADD_SPACE))
 #define WIRE_ARTIFACT_MAX (0 WIRE_ARTIFACT_FIELDS(WIRE_ADD_SPACE))
+#define WIRE_PLACE_MAX    (0 WIRE_PLACE_FIELDS(WIRE_ADD_SPACE))
+#define WIRE_PORT_MAX     (0 WIRE_PORT_FIELDS(WIRE_ADD_SPACE))
 
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
@@ -226,10 +270,14 @@ WIRE_FRAMES(X)
 WIRE_RECORDS(X)
 #undef X
 
-/* A page that a runner and hubd share: what a runner that holds many attempts is doing, so that its
- * death can be laid at the right door. The runner may write anything into it: it is a hint. */
+/* A page that a runner and hubd share, so that its death can be laid at the right door: what it is
+ * doing, and what has befallen it since the last START. The runner may write anything into it: all
+ * of it is a hint. */
 struct wire_board {
-    _Atomic uint64_t token; /* of the attempt whose code runs on [main]; 0: none, or unknown */
+    _Atomic uint64_t token;          /* of the attempt whose code runs on [main]; 0: unknown */
+    _Atomic uint64_t refused_bytes;  /* of memory that was asked for and not to be had; 0: none */
+    _Atomic uint32_t forbidden_call; /* number of the system call that was stopped, plus 1 */
+    _Atomic uint32_t output_full;    /* writes beyond the size that an output may have */
 };
 
 /* What the table says about a type. */

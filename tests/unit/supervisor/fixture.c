@@ -225,6 +225,7 @@ static int setup(void **state, const char *connectors)
         .blocking_runners_max = 3,
         .cancel_grace_ms = 200,
         .hello_timeout_ms = 20000,
+        .uid_first = 63000,
     };
     self->next_token = 1;
     fixture_open(self);

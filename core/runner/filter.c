@@ -1,0 +1,445 @@
+/*
+ * filter.c — which system calls the runner may make.
+ *
+ * An allow-list by class. What happens to the rest:
+ *   - what libraries try and can do without is answered with an error (ABSENT, REFUSED);
+ *   - everything else is stopped (SCMP_ACT_TRAP): the kernel sends SIGSYS instead of making the
+ *     call, the handler notes its number on the board, and the process dies by that signal, so that
+ *     hubd can say which call it was. The connector can neither replace the handler nor block the
+ *     signal: the filter knows the first, the kernel the second.
+ * A call of another architecture kills at once.
+ *
+ * USER_NOTIF, the alternative, would give hubd a descriptor per runner to watch and to answer, for
+ * a number that is needed once.
+ *
+ * Arguments are compared as the 64 bits that the register holds, while the kernel looks at 32 of
+ * some: rules name what is allowed, never what is not, so that the upper half opens nothing.
+ *
+ * Calls without a condition cost next to nothing: the kernel keeps a bitmap of them.
+ */
+#include "runner/sandbox.h"
+#include "runner/witness.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum classes {
+    PURE = 1 << WIRE_CLASS_PURE,
+    NETWORK = 1 << WIRE_CLASS_NETWORK,
+    ANY = PURE | NETWORK
+};
+
+/* --- Allowed -----------------------------------------------------------------------------------*/
+
+#define CALL(name) SCMP_SYS(name)
+
+static const int ALLOWED[] = {
+    /* descriptors that it has */
+    CALL(read),
+    CALL(write),
+    CALL(readv),
+    CALL(writev),
+    CALL(pread64),
+    CALL(pwrite64),
+    CALL(preadv),
+    CALL(pwritev),
+    CALL(preadv2),
+    CALL(pwritev2),
+    CALL(lseek),
+    CALL(close),
+    CALL(close_range),
+    CALL(fstat),
+    CALL(fstatfs),
+    CALL(fcntl),
+    CALL(flock),
+    CALL(dup),
+    CALL(dup2),
+    CALL(dup3),
+    CALL(ftruncate),
+    CALL(fallocate),
+    CALL(fsync),
+    CALL(fdatasync),
+    CALL(sync_file_range),
+    CALL(copy_file_range),
+    CALL(sendfile),
+    CALL(splice),
+    CALL(tee),
+    CALL(vmsplice),
+    CALL(fadvise64),
+    CALL(readahead),
+    CALL(getdents64),
+    CALL(sendmsg),
+    CALL(recvmsg),
+    CALL(getsockopt),
+    CALL(getsockname),
+    /* files that Landlock lets it open */
+    CALL(open),
+    CALL(openat),
+    CALL(openat2),
+    CALL(stat),
+    CALL(lstat),
+    CALL(newfstatat),
+    CALL(statx),
+    CALL(statfs),
+    CALL(access),
+    CALL(faccessat),
+    CALL(faccessat2),
+    CALL(readlink),
+    CALL(readlinkat),
+    CALL(getcwd),
+    CALL(umask),
+    /* new descriptors that lead nowhere */
+    CALL(memfd_create),
+    CALL(pipe),
+    CALL(pipe2),
+    CALL(eventfd),
+    CALL(eventfd2),
+    CALL(timerfd_create),
+    CALL(timerfd_settime),
+    CALL(timerfd_gettime),
+    CALL(signalfd),
+    CALL(signalfd4),
+    /* waiting */
+    CALL(epoll_create),
+    CALL(epoll_create1),
+    CALL(epoll_ctl),
+    CALL(epoll_wait),
+    CALL(epoll_pwait),
+    CALL(epoll_pwait2),
+    CALL(poll),
+    CALL(ppoll),
+    CALL(select),
+    CALL(pselect6),
+    CALL(futex),
+    CALL(pause),
+    CALL(nanosleep),
+    CALL(clock_nanosleep),
+    CALL(restart_syscall),
+    CALL(sched_yield),
+    /* memory */
+    CALL(mmap),
+    CALL(munmap),
+    CALL(mprotect),
+    CALL(mremap),
+    CALL(madvise),
+    CALL(msync),
+    CALL(brk),
+    CALL(mincore),
+    CALL(mlock),
+    CALL(mlock2),
+    CALL(munlock),
+    CALL(membarrier),
+    /* itself */
+    CALL(exit),
+    CALL(exit_group),
+    CALL(getpid),
+    CALL(gettid),
+    CALL(getppid),
+    CALL(getpgrp),
+    CALL(getpgid),
+    CALL(getsid),
+    CALL(getuid),
+    CALL(geteuid),
+    CALL(getgid),
+    CALL(getegid),
+    CALL(getresuid),
+    CALL(getresgid),
+    CALL(getgroups),
+    CALL(capget),
+    CALL(getrlimit),
+    CALL(setrlimit),
+    CALL(getrusage),
+    CALL(times),
+    CALL(getpriority),
+    CALL(arch_prctl),
+    CALL(set_tid_address),
+    CALL(set_robust_list),
+    CALL(get_robust_list),
+    CALL(rseq),
+    CALL(sched_getaffinity),
+    CALL(sched_getparam),
+    CALL(sched_getscheduler),
+    CALL(sched_get_priority_max),
+    CALL(sched_get_priority_min),
+    CALL(getcpu),
+    /* signals to itself */
+    CALL(rt_sigprocmask),
+    CALL(rt_sigreturn),
+    CALL(rt_sigpending),
+    CALL(rt_sigsuspend),
+    CALL(rt_sigtimedwait),
+    CALL(sigaltstack),
+    CALL(alarm),
+    CALL(getitimer),
+    CALL(setitimer),
+    CALL(timer_create),
+    CALL(timer_settime),
+    CALL(timer_gettime),
+    CALL(timer_getoverrun),
+    CALL(timer_delete),
+    /* facts */
+    CALL(clock_gettime),
+    CALL(clock_getres),
+    CALL(gettimeofday),
+    CALL(time),
+    CALL(uname),
+    CALL(sysinfo),
+    CALL(getrandom),
+};
+
+static const int ALLOWED_NETWORK[] = {
+    CALL(connect),  CALL(bind), /* of netlink and UDP; Landlock refuses TCP's */
+    CALL(sendto),   CALL(recvfrom),    CALL(sendmmsg),   CALL(recvmmsg),
+    CALL(shutdown), CALL(getpeername), CALL(setsockopt),
+};
+
+#if SANDBOX_SANITIZED
+/* The leak checker stops all threads from a process that shares their memory. */
+static const int ALLOWED_SANITIZER[] = {
+    CALL(clone),
+    CALL(wait4),
+    CALL(ptrace),
+    CALL(prctl),
+    CALL(prlimit64),
+    CALL(tgkill),
+    CALL(tkill),
+    CALL(kill),
+    CALL(ioctl),
+    CALL(rt_sigaction),
+    CALL(sched_setaffinity),
+    CALL(personality),
+    CALL(process_vm_readv),
+};
+#endif
+
+/* --- Answered with an error --------------------------------------------------------------------*/
+
+static const struct answered {
+    int call;
+    int error;
+} ANSWERED[] = {
+    /* ABSENT: the C library falls back on clone(), whose flags a filter can see */
+    {CALL(clone3), ENOSYS},
+    {CALL(io_uring_setup), ENOSYS},
+    {CALL(io_uring_enter), ENOSYS},
+    {CALL(io_uring_register), ENOSYS},
+    {CALL(get_mempolicy), ENOSYS},
+    {CALL(set_mempolicy), ENOSYS},
+    {CALL(mbind), ENOSYS},
+    {CALL(migrate_pages), ENOSYS},
+    {CALL(move_pages), ENOSYS},
+    /* REFUSED: what codecs' threads ask for, and can do without */
+    {CALL(setpriority), EPERM},
+    {CALL(ioprio_set), EPERM},
+    {CALL(sched_setparam), EPERM},
+    {CALL(sched_setscheduler), EPERM},
+    {CALL(sched_setattr), EPERM},
+};
+
+/* --- Allowed under conditions ------------------------------------------------------------------*/
+
+#define CONDITIONS_MAX 3
+#define ACT_REFUSED    SCMP_ACT_ERRNO(EACCES)
+#define SOCKET_TYPE    0xfull /* without SOCK_NONBLOCK and SOCK_CLOEXEC */
+
+#define THREAD_FLAGS                                                                               \
+    ((scmp_datum_t)(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD))
+#define NAMESPACE_FLAGS                                                                            \
+    ((scmp_datum_t)((unsigned)CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |        \
+                    CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET))
+
+#define IS(arg, value)         SCMP_CMP64(arg, SCMP_CMP_EQ, (scmp_datum_t)(value))
+#define BITS(arg, mask, value) SCMP_CMP64(arg, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), value)
+
+struct conditional {
+    int call;
+    enum classes classes;
+    uint32_t action;
+    unsigned count;
+    struct scmp_arg_cmp conditions[CONDITIONS_MAX];
+};
+
+static int add_conditional(scmp_filter_ctx filter, enum classes class,
+                           const struct conditional *rules, size_t count)
+{
+    int err = 0;
+    for (size_t i = 0; i < count && err == 0; i++) {
+        if (rules[i].classes & class) {
+            err = seccomp_rule_add_array(filter, rules[i].action, rules[i].call, rules[i].count,
+                                         rules[i].conditions);
+        }
+    }
+    return err;
+}
+
+/* A thread, but no process and no namespace; signals for itself. Of the handlers, those of the
+ * signals that end a connector which broke its limits (XCPU, XFSZ, SYS) stay ours. */
+static int add_own_rules(scmp_filter_ctx filter, enum classes class)
+{
+#define SIGNAL(number)                                                                             \
+    {                                                                                              \
+        CALL(rt_sigaction), ANY, SCMP_ACT_ALLOW, 1,                                                \
+        {                                                                                          \
+            IS(0, number)                                                                          \
+        }                                                                                          \
+    }
+#define PRCTL(option)                                                                              \
+    {                                                                                              \
+        CALL(prctl), ANY, SCMP_ACT_ALLOW, 1,                                                       \
+        {                                                                                          \
+            IS(0, option)                                                                          \
+        }                                                                                          \
+    }
+#define IOCTL(request)                                                                             \
+    {                                                                                              \
+        CALL(ioctl), ANY, SCMP_ACT_ALLOW, 1,                                                       \
+        {                                                                                          \
+            IS(1, request)                                                                         \
+        }                                                                                          \
+    }
+    const struct conditional RULES[] = {
+        {CALL(clone),
+         ANY,
+         SCMP_ACT_ALLOW,
+         1,
+         {BITS(0, THREAD_FLAGS | NAMESPACE_FLAGS, THREAD_FLAGS)}},
+        {CALL(tgkill), ANY, SCMP_ACT_ALLOW, 1, {IS(0, getpid())}},
+        {CALL(kill), ANY, SCMP_ACT_ALLOW, 1, {IS(0, getpid())}},
+        {CALL(prlimit64), ANY, SCMP_ACT_ALLOW, 1, {IS(0, 0)}},
+        {CALL(sched_setaffinity), ANY, SCMP_ACT_ALLOW, 1, {IS(0, 0)}},
+        {CALL(rt_sigaction), ANY, SCMP_ACT_ALLOW, 1, {SCMP_CMP64(0, SCMP_CMP_LT, SIGXCPU)}},
+        SIGNAL(SIGVTALRM),
+        SIGNAL(SIGPROF),
+        SIGNAL(SIGWINCH),
+        SIGNAL(SIGIO),
+        SIGNAL(SIGPWR),
+        {CALL(rt_sigaction), ANY, SCMP_ACT_ALLOW, 1, {BITS(0, ~31ull, 32)}}, /* 32 to 63 */
+        SIGNAL(64),
+        PRCTL(PR_SET_NAME),
+        PRCTL(PR_GET_NAME),
+        PRCTL(PR_GET_DUMPABLE),
+        PRCTL(PR_CAPBSET_READ),
+        PRCTL(PR_SET_VMA), /* names of memory, which the C library gives */
+        IOCTL(TCGETS),     /* isatty() */
+        IOCTL(FIONREAD),
+        IOCTL(FIONBIO),
+        IOCTL(FIOCLEX),
+    };
+    return add_conditional(filter, class, RULES, sizeof RULES / sizeof RULES[0]);
+}
+
+/* Name services and syslog() are looked for on sockets of AF_UNIX, and done without. */
+static int add_socket_rules(scmp_filter_ctx filter, enum classes class)
+{
+#define SOCKET(family, type)                                                                       \
+    {                                                                                              \
+        CALL(socket), NETWORK, SCMP_ACT_ALLOW, 2,                                                  \
+        {                                                                                          \
+            IS(0, family), BITS(1, SOCKET_TYPE, type)                                              \
+        }                                                                                          \
+    }
+    static const struct conditional RULES[] = {
+        {CALL(socket), ANY, ACT_REFUSED, 1, {IS(0, AF_UNIX)}},
+        SOCKET(AF_INET, SOCK_STREAM),
+        SOCKET(AF_INET, SOCK_DGRAM),
+        SOCKET(AF_INET6, SOCK_STREAM),
+        SOCKET(AF_INET6, SOCK_DGRAM),
+        {CALL(socket), NETWORK, SCMP_ACT_ALLOW, 2, {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}},
+        {CALL(socketpair), NETWORK, SCMP_ACT_ALLOW, 1, {IS(0, AF_UNIX)}},
+    };
+    return add_conditional(filter, class, RULES, sizeof RULES / sizeof RULES[0]);
+}
+
+/* --- The end -----------------------------------------------------------------------------------*/
+
+/* SIGSYS is blocked while its handler runs. A forbidden call then lets the kernel put back the
+ * default and end the process by it. */
+static void forbidden(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)context;
+    witness_forbidden_call(info->si_syscall);
+    syscall(SYS_acct, NULL);
+}
+
+static int catch_forbidden(void)
+{
+    struct sigaction action = {.sa_sigaction = forbidden, .sa_flags = SA_SIGINFO};
+    return sigaction(SIGSYS, &action, NULL) < 0 ? -errno : 0;
+}
+
+/* --- All of it ---------------------------------------------------------------------------------*/
+
+static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count)
+{
+    int err = 0;
+    for (size_t i = 0; i < count && err == 0; i++) {
+        err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    }
+    return err;
+}
+
+#define ALLOW_ALL(filter, calls) allow_all(filter, calls, sizeof(calls) / sizeof(calls)[0])
+
+static int answer_all(scmp_filter_ctx filter)
+{
+    int err = 0;
+    for (size_t i = 0; i < sizeof ANSWERED / sizeof ANSWERED[0] && err == 0; i++) {
+        uint32_t action = SCMP_ACT_ERRNO((uint32_t)ANSWERED[i].error);
+        err = seccomp_rule_add(filter, action, ANSWERED[i].call, 0);
+    }
+    return err;
+}
+
+static int build(scmp_filter_ctx filter, enum classes class)
+{
+    int err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (err == 0) { /* a tree; the list that is the default is tried from its beginning each time */
+        err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    }
+    if (err == 0) {
+        err = ALLOW_ALL(filter, ALLOWED);
+    }
+    if (err == 0 && class == NETWORK) {
+        err = ALLOW_ALL(filter, ALLOWED_NETWORK);
+    }
+    if (err == 0) {
+        err = answer_all(filter);
+    }
+    if (err == 0) {
+        err = add_socket_rules(filter, class);
+    }
+    if (err == 0) {
+#if SANDBOX_SANITIZED
+        err = ALLOW_ALL(filter, ALLOWED_SANITIZER);
+#else
+        err = add_own_rules(filter, class);
+#endif
+    }
+    return err;
+}
+
+int filter_install(const struct wire_config *config, struct sandbox_state *state)
+{
+    int err = catch_forbidden();
+    scmp_filter_ctx filter = err == 0 ? seccomp_init(SCMP_ACT_TRAP) : NULL;
+    if (!filter) {
+        return err < 0 ? err : -ENOMEM;
+    }
+    err = build(filter, 1 << config->confinement);
+    if (err == 0) {
+        err = seccomp_load(filter);
+        sandbox_note(state, WIRE_MECHANISM_SECCOMP, err);
+        err = 0;
+    }
+    seccomp_release(filter);
+    return err;
+}

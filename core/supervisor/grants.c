@@ -1,0 +1,109 @@
+/*
+ * grants.c — what a connector may reach of what it asks for.
+ *
+ * Places: those that are, or are below, one of the configuration's. Ports: those of the hosts that
+ * it asks for; the hosts themselves are for the runner's HTTP client to check, the kernel knows
+ * none.
+ */
+#include "supervisor/internal.h"
+
+#include "wire/wire.h"
+
+#include <string.h>
+
+#define PORT_HTTPS 443
+
+/* --- Places ------------------------------------------------------------------------------------*/
+
+/* Absolute, and with nothing in it that leads elsewhere than it reads. */
+static bool is_plain_path(struct str path)
+{
+    return str_starts_with(path, STR("/")) && path.len < WIRE_PLACE_MAX &&
+           !memchr(path.ptr, 0, path.len) && !memmem(path.ptr, path.len, "/../", 4) &&
+           !str_ends_with(path, STR("/.."));
+}
+
+static bool is_below(struct str path, struct str place)
+{
+    bool is_root = str_eq(place, STR("/"));
+    return str_starts_with(path, place) &&
+           (is_root || path.len == place.len || path.ptr[place.len] == '/');
+}
+
+static bool is_granted(const struct supervisor *self, struct str path)
+{
+    for (char **place = self->places; place && *place && is_plain_path(path); place++) {
+        if (is_below(path, str_from_c(*place))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct str text_at(struct json_object *array, size_t i)
+{
+    struct json_object *text = json_object_array_get_idx(array, i);
+    return str_of(json_object_get_string(text), (size_t)json_object_get_string_len(text));
+}
+
+static struct str grant_places(struct supervisor *self, const struct descriptor *descriptor)
+{
+    int err = 0;
+    buf_clear(&self->granted_places);
+    for (size_t i = 0; i < json_object_array_length(descriptor->paths) && err == 0; i++) {
+        struct wire_place place = {text_at(descriptor->paths, i)};
+        if (is_granted(self, place.path)) {
+            err = wire_place_append(&self->granted_places, &place);
+        }
+    }
+    return buf_view(&self->granted_places);
+}
+
+void grants_report(const struct supervisor *self, const struct descriptor *descriptor)
+{
+    char quoted[LOG_QUOTE_MAX];
+    for (size_t i = 0; i < json_object_array_length(descriptor->paths); i++) {
+        struct str path = text_at(descriptor->paths, i);
+        if (!is_granted(self, path)) {
+            log_warn(self->log, "supervisor", "a place that a connector asks for is not granted",
+                     "connector=%.*s path=%s", STR_ARG(descriptor->name),
+                     log_quote(path, quoted, sizeof quoted));
+        }
+    }
+}
+
+/* --- Ports -------------------------------------------------------------------------------------*/
+
+/* Of "HOST", "HOST:PORT", "HOST:*" or "*": 0 stands for any. */
+static uint64_t port_of(struct str host)
+{
+    size_t at = host.len;
+    uint64_t port;
+    while (at > 0 && host.ptr[at - 1] != ':') {
+        at--;
+    }
+    if (at == 0) {
+        return str_eq(host, STR("*")) ? 0 : PORT_HTTPS;
+    }
+    return str_to_u64(str_slice(host, at, host.len), 65535, &port) ? port : 0;
+}
+
+/* None: any. */
+static struct str grant_ports(struct supervisor *self, const struct descriptor *descriptor)
+{
+    buf_clear(&self->granted_ports);
+    for (size_t i = 0; i < json_object_array_length(descriptor->hosts); i++) {
+        struct wire_port port = {(uint32_t)port_of(text_at(descriptor->hosts, i))};
+        if (port.port == 0 || wire_port_append(&self->granted_ports, &port) < 0) {
+            return (struct str){0};
+        }
+    }
+    return buf_view(&self->granted_ports);
+}
+
+void grants_fill(struct supervisor *self, const struct descriptor *descriptor,
+                 struct wire_config *config)
+{
+    config->readable = grant_places(self, descriptor);
+    config->ports = grant_ports(self, descriptor);
+}
