@@ -34,6 +34,15 @@ export function cpuOf(pid) {
   return Object.values(cpuByThread(pid)).reduce((sum, us) => sum + us, 0);
 }
 
+/** CPU time that all of the machine's processes and its kernel have spent, in µs. */
+export function cpuOfAll() {
+  const [user, nice, system, , , irq, softirq] = readFileSync("/proc/stat", "utf8")
+    .split("\n")[0].trim().split(/\s+/).slice(1).map(Number);
+  return (user + nice + system + irq + softirq) * TICK_US;
+}
+
+export const cores = os.cpus().length;
+
 /** Resident memory in bytes. */
 export function rssOf(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -50,7 +59,7 @@ export function describeMachine() {
   return {
     date: new Date().toISOString().slice(0, 16) + "Z",
     kernel: os.release(),
-    cpu: `${os.cpus().length} × ${cpu.model}`,
+    cpu: `${cores} × ${cpu.model}`,
     load: os.loadavg()[0],
     node: process.version,
   };

@@ -2,6 +2,7 @@
 
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { cores, cpuOfAll } from "./machine.mjs";
 import { run, sleep } from "./process.mjs";
 import { Wire, request } from "./wire.mjs";
 
@@ -18,6 +19,8 @@ export const BODY = JSON.stringify({
   },
   labels: { tenant: "acme", source: "checkout" },
 });
+
+const total = (parts) => Object.values(parts).reduce((sum, part) => sum + part, 0);
 
 async function withSubject(Subject, options, work) {
   const subject = await Subject.start(options);
@@ -56,6 +59,7 @@ export function measureLoad(Subject, options, { connections, paused }) {
     }
     const finished = await subject.finished();
     const cpu = subject.cpu();
+    const all = cpuOfAll();
     const began = performance.now();
     const load = await wrk(subject, connections, options.seconds, "run");
     if (!paused) {
@@ -65,12 +69,15 @@ export function measureLoad(Subject, options, { connections, paused }) {
     const jobs = paused ? load.requests : (await subject.finished()) - finished;
     const cpuPerJob = Object.fromEntries(Object.entries(subject.cpu())
       .map(([part, us]) => [part, (us - cpu[part]) / jobs]));
+    const ours = total(cpuPerJob) * jobs + load.client_us * load.requests;
     return {
       posts: load.requests / (load.us / 1e6),
       processed: paused ? null : jobs / seconds,
       p50_ms: load.p50_us / 1000,
       p99_ms: load.p99_us / 1000,
       cpu_us: { ...cpuPerJob, client: load.client_us },
+      // The share of the machine that neither the subject nor the client used: noise.
+      others: Math.max(0, (cpuOfAll() - all - ours) / (seconds * 1e6 * cores)),
     };
   });
 }
@@ -80,14 +87,14 @@ export function percentile(values, share) {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
 }
 
-async function paced(options, once) {
+/** `once` again and again, the next when the last has ended: its time in ms, from `once` itself. */
+async function oneByOne(options, once) {
   const times = [];
   for (let i = 0; i < options.latencyJobs + options.latencyWarmup; i++) {
     const time = await once(i);
     if (i >= options.latencyWarmup) {
       times.push(time);
     }
-    await sleep(options.latencyPauseMs);
   }
   return { p50_ms: percentile(times, 0.5), p99_ms: percentile(times, 0.99) };
 }
@@ -97,7 +104,7 @@ export function measureWait(Subject, options) {
   return withSubject(Subject, options, async (subject) => {
     const wire = await Wire.connect(subject.port);
     const { path: target, headers } = subject.waiting;
-    const result = await paced(options, async (i) => {
+    const result = await oneByOne(options, async (i) => {
       const text = request("POST", target, subject.key,
         { ...headers, "Idempotency-Key": `wait-${i}` }, BODY);
       const began = performance.now();
@@ -123,7 +130,7 @@ export function measureWatch(Subject, options) {
       heard.set(id, performance.now());
       wake();
     });
-    const result = await paced(options, async (i) => {
+    const result = await oneByOne(options, async (i) => {
       const text = request("POST", subject.path, subject.key,
         { "Idempotency-Key": `watch-${i}` }, BODY);
       const began = performance.now();
@@ -140,8 +147,6 @@ export function measureWatch(Subject, options) {
     return result;
   });
 }
-
-const total = (parts) => Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
 
 /** Resident memory at rest, and what idle keep-alive connections add, each after one request. */
 export function measureMemory(Subject, options, { connections }) {

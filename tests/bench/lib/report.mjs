@@ -14,9 +14,11 @@ export function table(header, rows) {
   return text.join("\n");
 }
 
+const clients = (count) => count === 1 ? "1 connection" : `${number(count)} connections`;
+
 function throughput(figures, what, field) {
   return figures.load.filter((row) => row.what === what).map(({ connections, hubd, peer }) => [
-    `${field === "posts" ? "durable POST/s" : "processed jobs/s"}, ${connections} connections`,
+    `${field === "posts" ? "durable POST/s" : "processed jobs/s"}, ${clients(connections)}`,
     number(hubd[field]), number(peer[field]), times(hubd[field] / peer[field])]);
 }
 
@@ -40,7 +42,7 @@ function cpu(figures) {
   return figures.load.map(({ what, connections, hubd, peer }) => {
     const show = (parts) => Object.entries(parts)
       .map(([part, us]) => `${part} ${number(us, 1)}`).join(", ");
-    return `  ${what}, ${connections} connections\n    hubd: ${show(hubd.cpu_us)}\n` +
+    return `  ${what}, ${clients(connections)}\n    hubd: ${show(hubd.cpu_us)}\n` +
       `    peer: ${show(peer.cpu_us)}`;
   }).join("\n");
 }
@@ -57,21 +59,25 @@ function verdicts(figures) {
       number(hubd.processed)],
     ["≥ 4 × the peer's processed jobs/s", hubd.processed >= 4 * peer.processed,
       times(hubd.processed / peer.processed)],
-    ["enqueue → done p50 ≤ 0.6 ms", Math.min(wait.hubd.p50_ms, watch.hubd.p50_ms) <= 0.6,
-      `${number(wait.hubd.p50_ms, 2)} (wait), ${number(watch.hubd.p50_ms, 2)} (events)`],
-    ["enqueue → done p99 ≤ 2 ms", Math.min(wait.hubd.p99_ms, watch.hubd.p99_ms) <= 2,
-      `${number(wait.hubd.p99_ms, 2)} (wait), ${number(watch.hubd.p99_ms, 2)} (events)`],
+    ...[["Prefer: wait", wait], ["events", watch]].flatMap(([way, { hubd: { p50_ms, p99_ms } }]) => [
+      [`enqueue → done, ${way}: p50 ≤ 0.6 ms`, p50_ms <= 0.6, number(p50_ms, 2)],
+      [`enqueue → done, ${way}: p99 ≤ 2 ms`, p99_ms <= 2, number(p99_ms, 2)],
+    ]),
     ["RSS of hubd at rest ≤ 12 MB", idle <= 12e6, `${number(idle / 1e6, 1)} MB`],
   ];
   return aims.map(([aim, reached, value]) => `${reached ? "reached" : "MISSED "}  ${aim}: ${value}`)
     .join("\n");
 }
 
+const noise = ({ load }) => Math.max(...load.flatMap(({ hubd, peer }) => [hubd.others, peer.others]));
+
 export function render(figures) {
   const { machine } = figures;
   return [
     `${machine.date}, Linux ${machine.kernel}, ${machine.cpu}, Node ${machine.node}, ` +
       `load ${number(machine.load, 2)} before; the client runs on the same cores`,
+    `other programs and the kernel's own threads took up to ${number(noise(figures) * 100)} % of the ` +
+      "CPU meanwhile",
     "",
     table(["", "hubd", "fastify + BullMQ + Redis", "ratio"], [
       ...throughput(figures, "accept", "posts"),
