@@ -111,6 +111,9 @@ typedef struct hub_str {
 #define HUB_STR(literal) ((hub_str)HUB_STR_INIT(literal)) /* as an argument */
 #endif
 
+/* JSON, written as JSON, as a string literal: HUB_STR_INIT(HUB_JSON({"type": "object"})). */
+#define HUB_JSON(...) #__VA_ARGS__
+
 /* What create() returns: the connector's own state, which the host only passes back. */
 typedef struct hub_instance hub_instance;
 
