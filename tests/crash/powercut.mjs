@@ -17,7 +17,8 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { BUILD, SLOW } from '../e2e/lib/hubd.mjs';
+import { BUILD, SLOW, until } from '../e2e/lib/hubd.mjs';
+import { runnersGone, runnersOf } from './lib/chaos.mjs';
 import { check } from './lib/check.mjs';
 import { Client, inParallel } from './lib/client.mjs';
 import { live } from './lib/daemon.mjs';
@@ -59,10 +60,38 @@ class Disk {
     this.mounted = true;
   }
 
+  /** Off and on again. As long as anybody holds the old mount, the disk stays cut. */
+  async mountAnew() {
+    await until(async () => {
+      await this.release();
+      this.mount();
+      try {
+        fs.readdirSync(this.folder);
+        fs.writeFileSync(path.join(this.folder, 'alive'), '');
+        return true;
+      } catch (error) {
+        if (error.code !== 'EIO') throw error;
+        return false;
+      }
+    }, 'the disk is mounted anew');
+  }
+
   unmount() {
     if (!this.mounted) return;
     execFileSync('umount', [this.folder], { stdio: 'pipe' });
     this.mounted = false;
+  }
+
+  /** The same, once nobody has a file open on it: runners die a moment after hubd. */
+  async release() {
+    await until(() => {
+      try {
+        this.unmount();
+      } catch (error) {
+        if (!/busy/.test(error.message)) throw error;
+      }
+      return !this.mounted;
+    }, 'the disk is not in use any more');
   }
 
   cut() {
@@ -117,6 +146,7 @@ async function cycle(disk, campaign) {
   // hubd goes on without a disk for a while: it may say no in any way, but not yes.
   load.excuse();
   await delay(random.int(0, 150));
+  const runners = runnersOf(hub);
   hub.signal('SIGKILL');
   const { code, signal } = await hub.exited;
   // SQLite's index of the log is mapped from a file that can't be read any more: hence SIGBUS.
@@ -127,8 +157,8 @@ async function cycle(disk, campaign) {
   await load.stop();
   client.close();
   follower.leave();
-  disk.unmount();
-  disk.mount();
+  await runnersGone(runners, ledger); // they hold the disk: it would not be mounted anew
+  await disk.mountAnew();
   return lost;
 }
 
@@ -178,7 +208,7 @@ async function testFull() {
   const violations = check(one.ledger, seen);
   tell(`FULL, ${options.cuts} cuts:`, one, seen, violations, began);
   one.ledger.close();
-  disk.unmount();
+  await disk.release();
   return violations.length === 0;
 }
 
@@ -190,7 +220,7 @@ async function testNormal() {
   const lost = before + await countLost(client, one.ledger);
   client.close();
   await hub.stop();
-  disk.unmount();
+  await disk.release();
   one.ledger.close();
   const { acknowledged } = one.ledger.counts;
   const seconds = Math.round((Date.now() - began) / 1000);

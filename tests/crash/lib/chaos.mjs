@@ -97,9 +97,13 @@ async function pause(ms) {
   while (performance.now() < until);
 }
 
-async function runnersGone(pids, ledger) {
+/** The runners that hubd has now, to be given to runnersGone(). */
+export const runnersOf = (hub) => childrenOf(hub.pid).map((pid) => [pid, birthOf(pid)]);
+
+/** After hubd's death: none of its runners may outlive it for long. */
+export async function runnersGone(runners, ledger) {
   const limit = Date.now() + GONE_MS;
-  for (const [pid, birth] of pids) {
+  for (const [pid, birth] of runners) {
     while (birth !== null && birthOf(pid) === birth) {
       if (Date.now() > limit) {
         ledger.wrong('runner_left', pid, 'outlived hubd');
@@ -115,7 +119,7 @@ async function runnersGone(pids, ledger) {
 export async function endLife(hub, end, ledger, random) {
   await pause(end.after);
   if (end.how === 'freeze and kill') hub.signal('SIGSTOP');
-  const runners = childrenOf(hub.pid).map((pid) => [pid, birthOf(pid)]);
+  const runners = runnersOf(hub);
   ledger.note('end', { pid: hub.pid, ...end });
   if (end.how.startsWith('terminate')) {
     hub.signal('SIGTERM');
