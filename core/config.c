@@ -387,15 +387,18 @@ static char *lines(const struct loading *self, const char *name)
 {
     struct json_object *list;
     struct buf text;
+    char *joined;
+    size_t len;
 
     buf_init(&text, BUF_NO_LIMIT);
-    buf_append_c(&text, "");
     for (size_t i = 0;
          json_get_array(self->values, name, &list) && i < json_object_array_length(list); i++) {
         buf_append_str(&text, json_str(json_object_array_get_idx(list, i)));
         buf_append_char(&text, '\n');
     }
-    return text.len > 0 ? buf_steal(&text, NULL) : strdup("");
+    joined = buf_steal(&text, &len);
+    buf_release(&text);
+    return joined;
 }
 
 static int fill(struct loading *self, struct config *config)
