@@ -9,6 +9,9 @@ const STOP_MS = 10_000;
 const running = new Set();
 
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]]) {
+  process.on(signal, () => process.exit(code));
+}
 
 /**
  * Starts a program and waits for the line of its output that matches `ready`; returns its process
