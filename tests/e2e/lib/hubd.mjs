@@ -336,10 +336,12 @@ export class Hubd {
 
   /** Files below the state directory's `folder`: paths that begin with it. */
   files(folder) {
-    return fs.readdirSync(path.join(this.stateDir, folder), { recursive: true })
-      .map((name) => path.join(folder, name))
-      .filter((name) => fs.statSync(path.join(this.stateDir, name),
-        { throwIfNoEntry: false })?.isFile());
+    return fs.readdirSync(path.join(this.stateDir, folder), { withFileTypes: true })
+      .flatMap((entry) => {
+        const name = path.join(folder, entry.name);
+        if (entry.isDirectory()) return this.files(name);
+        return entry.isFile() ? [name] : [];
+      });
   }
 }
 
