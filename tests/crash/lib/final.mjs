@@ -110,7 +110,7 @@ export async function lookAtAll(campaign) {
   client.close();
   await swept(stateDir);
   seen.temporary = temporaryFiles(stateDir);
-  await hub.stop();
+  await hub.stop().catch((error) => ledger.wrong('exit', hub.pid, error.message));
   listen(hub, ledger);
   return { ...seen, disk: observeDisk(stateDir) };
 }
