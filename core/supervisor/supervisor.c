@@ -68,15 +68,23 @@ static int copy_texts(struct supervisor_config *config)
     return fine ? 0 : HUB_ERR_NOMEM;
 }
 
+static void free_list(char **list)
+{
+    for (char **item = list; item && *item; item++) {
+        free(*item);
+    }
+    free(list);
+}
+
 static void supervisor_destroy(struct supervisor *self)
 {
     free((char *)self->config.http_allow);
     free((char *)self->config.http_allow_private);
     free((char *)self->config.http_authorities);
-    for (char **dir = self->connector_dirs; dir && *dir; dir++) {
-        free(*dir);
-    }
-    free(self->connector_dirs);
+    free_list(self->connector_dirs);
+    free_list(self->places);
+    buf_release(&self->granted_places);
+    buf_release(&self->granted_ports);
     free(self->runner_path);
     free(self->scratch_dir);
     free(self);
@@ -96,8 +104,11 @@ static int supervisor_init(struct supervisor *self)
     self->runner_path = strdup(config->runner_path);
     self->scratch_dir = strdup(config->scratch_dir);
     self->connector_dirs = copy_list(config->connector_dirs);
+    self->places = config->places ? copy_list(config->places) : NULL;
+    buf_init(&self->granted_places, BUF_NO_LIMIT);
+    buf_init(&self->granted_ports, BUF_NO_LIMIT);
     if (copy_texts(config) < 0 || !self->runner_path || !self->scratch_dir ||
-        !self->connector_dirs) {
+        !self->connector_dirs || (config->places && !self->places)) {
         return HUB_ERR_NOMEM;
     }
     fill_defaults(config);
