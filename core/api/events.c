@@ -16,6 +16,7 @@ struct subscriber {
     struct list link;
     struct api_call *call;
     uint64_t seq;  /* the last event looked at */
+    uint64_t read; /* the last one sent out of the outbox; unlike `seq` not what a client says */
     struct id job; /* zero: all */
     struct str type;
     struct str queue;
@@ -133,7 +134,7 @@ static void send_page(struct subscriber *self, const struct store_event_list *pa
         if (wants(self, &event->job, event->type, event->queue)) {
             append_job_event(&text, event);
         }
-        self->seq = event->seq;
+        self->seq = self->read = event->seq;
     }
     if (text.len > 0 && !buf_failed(&text)) {
         send_text(self, buf_view(&text));
@@ -244,7 +245,7 @@ static void publish_text(struct event_hub *self, const struct jobs_event *event,
             (event->is_progress && (!subscriber->progress || subscriber->full))) {
             continue;
         }
-        if (!event->is_progress && event->seq <= subscriber->seq) {
+        if (!event->is_progress && event->seq <= subscriber->read) {
             continue; /* committed, and read out of the outbox, before it was published */
         }
         send_text(subscriber, text);
