@@ -74,7 +74,8 @@ async function finish(hub, client, { ledger, random, follower, drainMs }) {
   const marker = ledger.planned('marker', { body: { type: 'noop.run', labels: { key: 'marker' } },
     safety: 'safe', may: ['succeeded'] });
   await load.post(marker);
-  await followToEnd(follower, marker.id);
+  await followToEnd(follower, marker.id)
+    .catch((error) => ledger.wrong('event_missing', marker.id, error.message));
   load.client.close();
   return marker.id;
 }
@@ -103,7 +104,8 @@ export async function lookAtAll(campaign) {
   const marker = await finish(hub, client, campaign);
   const outbox = new Follower();
   await outbox.follow(hub);
-  await followToEnd(outbox, marker);
+  await followToEnd(outbox, marker)
+    .catch((error) => ledger.wrong('event_lost', marker, error.message));
   outbox.leave();
   follower.leave();
   const seen = { ...await observe(client, ledger), events: follower.events, outbox: outbox.events };
