@@ -49,21 +49,21 @@ static void say_call(int number, char why[RUNNER_WHY_MAX])
     }
 }
 
-static void say_status(const struct runner_status *status, char why[RUNNER_WHY_MAX])
+static void say_status(const struct runner_status *status, char *why, size_t room)
 {
     if (status->by_signal) {
         const char *text = sigdescr_np(status->number);
-        snprintf(why, RUNNER_WHY_MAX, "it was killed by signal %d (%s)", status->number,
+        snprintf(why, room, "it was killed by signal %d (%s)", status->number,
                  text ? text : "unknown");
     } else {
-        snprintf(why, RUNNER_WHY_MAX, "it exited with code %d", status->number);
+        snprintf(why, room, "it exited with code %d", status->number);
     }
 }
 
 static void say_memory(const struct runner_status *status, char why[RUNNER_WHY_MAX])
 {
-    char how[RUNNER_WHY_MAX];
-    say_status(status, how);
+    char how[RUNNER_WHY_MAX / 2]; /* so that what stands before it fits in too */
+    say_status(status, how, sizeof how);
     snprintf(why, RUNNER_WHY_MAX, "it was refused %llu bytes of memory (its limit is %llu), and %s",
              (unsigned long long)refused_bytes(status->board),
              (unsigned long long)status->config->memory_max, how + sizeof "it");
@@ -115,7 +115,7 @@ void runner_explain(const struct runner_status *status, struct runner_death *ret
                  (unsigned long long)status->config->file_bytes_max);
         break;
     default:
-        say_status(status, ret_why);
+        say_status(status, ret_why, RUNNER_WHY_MAX);
         break;
     }
     ret_death->end = end;
