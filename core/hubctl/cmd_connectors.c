@@ -1,24 +1,15 @@
 /* hubctl connectors: which there are, what they can do, what an operation wants. */
 #include "base/json.h"
+#include "base/nearest.h"
 #include "hubctl/app.h"
 #include "hubctl/commands.h"
-#include "hubctl/human.h"
+#include "hubctl/connector_view.h"
 #include "hubctl/must.h"
-#include "base/nearest.h"
-#include "hubctl/schema_view.h"
 #include "hubctl/table.h"
 #include "hubctl/text.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-static int64_t count_of(struct json_object *object, const char *name)
-{
-    int64_t count = 0;
-
-    json_get_i64(object, name, &count);
-    return count;
-}
 
 static enum style health_style(struct str health)
 {
@@ -54,7 +45,7 @@ static void add_row(struct table *table, struct json_object *connector)
                text_member(connector, "health"));
     append_operation_names(table_cell_begin(table, STYLE_CYAN), connector);
     cell = table_cell_begin(table, STYLE_PLAIN);
-    buf_append_i64(cell, count_of(connector, "in_flight"));
+    buf_append_i64(cell, connector_number(connector, "in_flight"));
     table_cell(table, STYLE_DIM, text_member(connector, "mode"));
     table_cell(table, reason.len > 0 ? STYLE_RED : STYLE_DIM,
                reason.len > 0 ? reason : text_member(connector, "summary"));
@@ -101,17 +92,6 @@ static int list(struct app *app, const char *method, const char *path)
 
 /* --- one connector ---------------------------------------------------------------------------- */
 
-static void line(const struct output *output, struct buf *buf, const char *label, struct str text)
-{
-    if (text.len > 0) {
-        buf_append_str(buf, STR("  "));
-        style_append(buf, output->out_colour, STYLE_DIM, str_from_c(label));
-        text_append_blanks(buf, 10 - strlen(label));
-        text_append_safe(buf, text);
-        buf_append_char(buf, '\n');
-    }
-}
-
 static void append_counts(const struct output *output, struct buf *buf,
                           struct json_object *connector)
 {
@@ -119,18 +99,19 @@ static void append_counts(const struct output *output, struct buf *buf,
 
     buf_init(&text, BUF_NO_LIMIT);
     buf_append_format(&text, "%" PRId64 " attempts in %" PRId64 " runners",
-                      count_of(connector, "in_flight"), count_of(connector, "runners"));
-    line(output, buf, "now", buf_view(&text));
+                      connector_number(connector, "in_flight"),
+                      connector_number(connector, "runners"));
+    connector_line(output, buf, "now", buf_view(&text));
     buf_clear(&text);
     buf_append_format(&text, "%" PRId64 " attempts begun, of which %" PRId64 " died",
-                      count_of(connector, "attempts_started"),
-                      count_of(connector, "attempts_died"));
-    line(output, buf, "so far", buf_view(&text));
+                      connector_number(connector, "attempts_started"),
+                      connector_number(connector, "attempts_died"));
+    connector_line(output, buf, "so far", buf_view(&text));
     buf_clear(&text);
     buf_append_format(&text, "%" PRId64 " runners started, of which %" PRId64 " crashed",
-                      count_of(connector, "runners_started"),
-                      count_of(connector, "runners_crashed"));
-    line(output, buf, "", buf_view(&text));
+                      connector_number(connector, "runners_started"),
+                      connector_number(connector, "runners_crashed"));
+    connector_line(output, buf, "", buf_view(&text));
     buf_release(&text);
 }
 
@@ -144,74 +125,12 @@ static void append_head(const struct output *output, struct buf *buf, struct jso
     buf_append_str(buf, STR("  "));
     style_append(buf, output->out_colour, health_style(health), health);
     buf_append_char(buf, '\n');
-    line(output, buf, "what", text_member(connector, "summary"));
-    line(output, buf, "reason", text_member(connector, "reason"));
-    line(output, buf, "mode", text_member(connector, "mode"));
-    line(output, buf, "licence", text_member(connector, "licence"));
-    line(output, buf, "file", text_member(connector, "file"));
+    connector_line(output, buf, "what", text_member(connector, "summary"));
+    connector_line(output, buf, "reason", text_member(connector, "reason"));
+    connector_line(output, buf, "mode", text_member(connector, "mode"));
+    connector_line(output, buf, "licence", text_member(connector, "licence"));
+    connector_line(output, buf, "file", text_member(connector, "file"));
     append_counts(output, buf, connector);
-}
-
-static void append_operations(const struct output *output, struct buf *buf,
-                              struct json_object *operations)
-{
-    static const struct column columns[] = {
-        {"TYPE", .keep = true},
-        {"TRYING AGAIN", .rank = 2},
-        {"TIMEOUT", .rank = 3, .align = ALIGN_RIGHT},
-        {"TRIES", .rank = 4, .align = ALIGN_RIGHT},
-        {"WHAT", .keep = true, .wrap = true, .min = 32},
-    };
-    struct table table;
-
-    table_init(&table, columns, sizeof columns / sizeof columns[0]);
-    for (size_t i = 0; i < json_object_array_length(operations); i++) {
-        struct json_object *operation = json_object_array_get_idx(operations, i);
-
-        table_cell(&table, STYLE_CYAN, text_member(operation, "type"));
-        table_cell(&table, STYLE_PLAIN, text_member(operation, "retry_safety"));
-        human_append_duration(table_cell_begin(&table, STYLE_PLAIN),
-                              count_of(operation, "timeout_ms"));
-        buf_append_i64(table_cell_begin(&table, STYLE_PLAIN), count_of(operation, "max_attempts"));
-        table_cell(&table, STYLE_DIM, text_member(operation, "summary"));
-    }
-    buf_append_char(buf, '\n');
-    table_append(&table, buf, 2, output->out_width, output->out_colour);
-    table_release(&table);
-}
-
-/* --- one operation ---------------------------------------------------------------------------- */
-
-static void title(const struct output *output, struct buf *buf, const char *text)
-{
-    buf_append_char(buf, '\n');
-    style_append(buf, output->out_colour, STYLE_BOLD, str_from_c(text));
-    buf_append_char(buf, '\n');
-}
-
-static void append_operation(const struct output *output, struct buf *buf,
-                             struct json_object *operation)
-{
-    struct json_object *example = json_object_object_get(operation, "example");
-    struct json_object *result = json_object_object_get(operation, "result_schema");
-    struct str summary = text_member(operation, "summary");
-
-    style_append(buf, output->out_colour, STYLE_BOLD, text_member(operation, "type"));
-    buf_append_str(buf, summary.len > 0 ? STR(": ") : STR(""));
-    text_append_safe(buf, summary);
-    buf_append_char(buf, '\n');
-    title(output, buf, "Input");
-    schema_append_fields(output, buf, json_object_object_get(operation, "input_schema"), 2);
-    if (json_object_is_type(result, json_type_object)) {
-        title(output, buf, "Result");
-        schema_append_fields(output, buf, result, 2);
-    }
-    if (example) {
-        title(output, buf, "Example");
-        buf_append_str(buf, STR("  "));
-        output_append_json(buf, output->out_colour, example, 2);
-        buf_append_char(buf, '\n');
-    }
 }
 
 /* The operation called `name` ("transform" or "image.transform"), or NULL with the user told. */
@@ -264,10 +183,10 @@ static int show(struct app *app, const char *name, const char *operation_name)
     if (code == EXITS_OK && app->output.json) {
         output_json(shown);
     } else if (code == EXITS_OK && operation_name) {
-        append_operation(&app->output, &text, shown);
+        connector_append_operation(&app->output, &text, shown);
     } else if (code == EXITS_OK) {
         append_head(&app->output, &text, connector);
-        append_operations(&app->output, &text, operations);
+        connector_append_operations(&app->output, &text, operations);
     }
     output_write(&text);
     buf_release(&text);

@@ -12,6 +12,8 @@ static const struct command *const file_commands[] = {&cmd_artifacts, NULL};
 static const struct command *const operator_commands[] = {&cmd_connectors, &cmd_queues, &cmd_keys,
                                                           &cmd_doctor, NULL};
 
+static const struct command *const author_commands[] = {&cmd_connector, NULL};
+
 static const struct command *const own_commands[] = {&cmd_openapi, &cmd_completion, &cmd_complete,
                                                      &cmd_help,    &cmd_version,    NULL};
 
@@ -19,6 +21,7 @@ const struct command_group command_groups[] = {
     {"Jobs", job_commands},
     {"Files", file_commands},
     {"Operating", operator_commands},
+    {"Writing connectors", author_commands},
     {"This program", own_commands},
     {NULL, NULL},
 };

@@ -14,7 +14,12 @@ extern const struct command cmd_retry;
 extern const struct command cmd_delete;
 extern const struct command cmd_tail;
 extern const struct command cmd_artifacts;
+extern const struct command cmd_connector;
 extern const struct command cmd_connectors;
+extern const struct command connector_new; /* of `connector` */
+extern const struct command connector_inspect;
+extern const struct command connector_check;
+extern const struct command connector_install;
 extern const struct command cmd_queues;
 extern const struct command cmd_keys;
 extern const struct command cmd_doctor;

@@ -12,7 +12,8 @@
 #define EXITS_MAP(X)                                                                               \
     X(OK, 0, "done; with --wait: the job succeeded")                                               \
     X(JOB, 1,                                                                                      \
-      "the job ended as failed, cancelled or unknown (with --wait), or doctor found a fault")      \
+      "the job ended as failed, cancelled or unknown (with --wait); or doctor or connector check " \
+      "found a fault")                                                                             \
     X(USAGE, 2, "the command line is wrong")                                                       \
     X(REFUSED, 3, "hubd refused the request (HTTP 4xx)")                                           \
     X(UNREACHABLE, 4, "hubd does not answer, or answered with a fault of its own (HTTP 5xx)")      \

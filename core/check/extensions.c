@@ -1,0 +1,164 @@
+/*
+ * extensions.c — timers and the pool, watched: called on [main] only, a timer stopped while it is
+ * one; and their callbacks are crossings like any other.
+ */
+#include "check/tell.h"
+#include "check/watch.h"
+
+#include "base/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct runner *the_runner;
+static const hub_timer_api *timers;
+static const hub_pool_api *pool;
+static struct list running; /* watched timers; [main] */
+
+/* Who calls from elsewhere is told so, and refused: the loop would not survive it. */
+static bool on_main(const char *what)
+{
+    if (!runner_on_main(the_runner)) {
+        tell_breach("wrong_thread", "%s was called on another thread than [main]", what);
+        return false;
+    }
+    return true;
+}
+
+/* --- Timers ------------------------------------------------------------------------------------*/
+
+struct watched_timer {
+    struct list link;
+    hub_timer *real;
+    void (*fire)(void *context);
+    void *context;
+};
+
+static void fired(void *context)
+{
+    struct watched_timer *self = context;
+    struct crossing crossing;
+    cross_in(&crossing);
+    self->fire(self->context);
+    cross_out(&crossing, "a timer's callback");
+    if (list_linked(&self->link)) { /* else it has stopped itself */
+        list_remove(&self->link);
+        free(self);
+    }
+}
+
+static hub_timer *timer_start(uint64_t delay_ms, void (*fire)(void *context), void *context)
+{
+    enum side before = side_set(SIDE_HOST);
+    struct watched_timer *self = NULL;
+    if (!fire) {
+        tell_breach("bad_call", "a timer was started without a function to call");
+    } else if (on_main("hub.timer/1 start()") && (self = calloc(1, sizeof *self)) != NULL) {
+        self->fire = fire;
+        self->context = context;
+        self->real = timers->start(delay_ms, fired, self);
+        list_append(&running, &self->link);
+    }
+    side_set(before);
+    return (hub_timer *)self;
+}
+
+static void timer_stop(hub_timer *timer)
+{
+    struct watched_timer *found = NULL;
+    enum side before = side_set(SIDE_HOST);
+    if (timer && on_main("hub.timer/1 stop()")) {
+        LIST_FOR_EACH(link, &running) {
+            struct watched_timer *one = CONTAINER_OF(link, struct watched_timer, link);
+            found = (hub_timer *)one == timer ? one : found;
+        }
+        if (found) {
+            list_remove(&found->link);
+            timers->stop(found->real);
+            /* Not freed: it may be firing. A stop is rare enough. */
+        } else {
+            tell_breach("timer_after_fire", "stop() was called for a timer that has fired or was "
+                                            "stopped, and is gone");
+        }
+    }
+    side_set(before);
+}
+
+/* --- The pool ----------------------------------------------------------------------------------*/
+
+struct watched_task {
+    void (*work)(void *context);
+    void (*done)(void *context);
+    void *context;
+};
+
+static void task_work(void *context)
+{
+    struct watched_task *self = context;
+    struct crossing crossing;
+    cross_in(&crossing);
+    self->work(self->context);
+    cross_out(&crossing, "a task's work()");
+    side_set(SIDE_HOST); /* between two tasks the thread is the host's */
+}
+
+static void task_done(void *context)
+{
+    struct watched_task *self = context;
+    struct crossing crossing;
+    if (self->done) {
+        cross_in(&crossing);
+        self->done(self->context);
+        cross_out(&crossing, "a task's done()");
+    }
+    free(self);
+}
+
+static int32_t pool_run(void (*work)(void *context), void (*done)(void *context), void *context)
+{
+    int32_t called = HUB_CALL_INVALID;
+    enum side before = side_set(SIDE_HOST);
+    if (!work) {
+        tell_breach("bad_call", "run() was called without a function to call");
+    } else if (on_main("hub.pool/1 run()")) {
+        struct watched_task *self = calloc(1, sizeof *self);
+        called = HUB_CALL_NOMEM;
+        if (self) {
+            *self = (struct watched_task){work, done, context};
+            called = pool->run(task_work, task_done, self);
+        }
+        if (called != HUB_CALL_OK) {
+            free(self);
+        }
+    }
+    side_set(before);
+    return called;
+}
+
+/* --- All of them -------------------------------------------------------------------------------*/
+
+void watch_extensions(struct runner *runner)
+{
+    the_runner = runner;
+    list_init(&running);
+}
+
+const void *watch_extension(const char *name, const void *real)
+{
+    static hub_timer_api watched_timers;
+    static hub_pool_api watched_pool;
+    if (strcmp(name, HUB_EXT_TIMER) == 0) {
+        timers = real;
+        watched_timers = *timers;
+        watched_timers.start = timer_start;
+        watched_timers.stop = timer_stop;
+        return &watched_timers;
+    }
+    if (strcmp(name, HUB_EXT_POOL) == 0) {
+        pool = real;
+        watched_pool = *pool;
+        watched_pool.run = pool_run;
+        return &watched_pool;
+    }
+    return real;
+}
