@@ -8,7 +8,8 @@
 #define MEMORY_RESPONSE   (256u << 10)
 #define FILE_RESPONSE     (1u << 30)
 #define BUFFER_KEEP       (16u << 10) /* a buffer larger than this is given back */
-#define EXTRA_HEADERS     3           /* that may come before the caller's */
+#define HOSTS_MAX         64
+#define EXTRA_HEADERS     3 /* that may come before the caller's */
 #define USER_AGENT_HEADER "User-Agent: hubd/" HUB_VERSION
 
 static struct str of_hub(hub_str s)
@@ -184,6 +185,23 @@ static void parse_url(struct http_call *self, struct str url, const char *text)
     }
 }
 
+static int32_t copy_hosts(struct http_call *self, const hub_http_request *request)
+{
+    if (!HUB_HAS(request, hub_http_request, host_count)) {
+        return HUB_CALL_OK;
+    }
+    if (request->host_count > HOSTS_MAX) {
+        return HUB_CALL_INVALID;
+    }
+    for (uint32_t i = 0; i < request->host_count; i++) {
+        int err = http_rules_add(&self->only, of_hub(request->hosts[i]), 443);
+        if (err < 0) {
+            return err == HUB_ERR_NOMEM ? HUB_CALL_NOMEM : HUB_CALL_INVALID;
+        }
+    }
+    return HUB_CALL_OK;
+}
+
 int32_t http_call_fill(struct http_call *self, const hub_http_request *request)
 {
     struct str method = of_hub(request->method);
@@ -209,6 +227,10 @@ int32_t http_call_fill(struct http_call *self, const hub_http_request *request)
     self->body_bytes = request->body_file ? request->body_file->bytes : 0;
     self->has_body = request->body.ptr != NULL || request->body_file != NULL;
     copy_limits(self, request);
+    int32_t result = copy_hosts(self, request);
+    if (result != HUB_CALL_OK) {
+        return result;
+    }
     if (!is_method(method)) {
         http_call_fail(self, HUB_HTTP_INVALID, "the method is not one that can be used");
         return HUB_CALL_OK;
@@ -262,10 +284,19 @@ static bool take_target(struct http_call *self, bool *ret_secure)
     return fine;
 }
 
-static bool may_reach(struct http_call *self)
+static bool may_reach(struct http_call *self, bool secure)
 {
     const struct http_client *client = self->client;
     struct str host = buf_view(&self->host);
+    if (!secure && (self->flags & HUB_HTTP_SECURE)) {
+        http_call_fail(self, HUB_HTTP_BLOCKED, "this request may only be sent over https");
+        return false;
+    }
+    if (self->only.count > 0 && !http_rules_match_host(&self->only, host, self->port)) {
+        http_call_fail(self, HUB_HTTP_BLOCKED,
+                       "the host is not one of those that are allowed here");
+        return false;
+    }
     if (!http_rules_match_host(&client->asked, host, self->port)) {
         http_call_fail(self, HUB_HTTP_BLOCKED, "the connector does not ask for this host");
         return false;
@@ -280,7 +311,7 @@ static bool may_reach(struct http_call *self)
 void http_call_begin(struct http_call *self)
 {
     bool secure;
-    if (take_target(self, &secure) && may_reach(self) && http_name_enter(self)) {
+    if (take_target(self, &secure) && may_reach(self, secure) && http_name_enter(self)) {
         http_call_send(self);
     }
 }
@@ -639,6 +670,9 @@ void http_call_clear(struct http_call *self)
         free(self->memory);
     }
     curl_url_cleanup(self->url);
+    if (self->only.count > 0) {
+        http_rules_release(&self->only);
+    }
     (void)curl_easy_setopt(self->easy, CURLOPT_POSTFIELDS, NULL);
     (void)curl_easy_setopt(self->easy, CURLOPT_HTTPHEADER, NULL);
     (void)curl_easy_setopt(self->easy, CURLOPT_CURLU, NULL);

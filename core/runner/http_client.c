@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SWEEP_MS    15000
-#define SPARE_MAX   1024 /* calls that are kept for the next ones */
-#define TIMEOUT_MS  60000
-#define KNOWN_FLAGS (HUB_HTTP_DECODE | HUB_HTTP_REPLAY | HUB_HTTP_PUBLIC | HUB_HTTP_TO_FILE)
+#define SWEEP_MS   15000
+#define SPARE_MAX  1024 /* calls that are kept for the next ones */
+#define TIMEOUT_MS 60000
+#define KNOWN_FLAGS                                                                                \
+    (HUB_HTTP_DECODE | HUB_HTTP_REPLAY | HUB_HTTP_PUBLIC | HUB_HTTP_TO_FILE | HUB_HTTP_SECURE)
 
 /* --- Calls -------------------------------------------------------------------------------------*/
 

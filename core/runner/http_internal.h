@@ -78,6 +78,7 @@ struct http_call {
     uint64_t response_max;
     int sink_fd; /* -1: none */
     uint32_t connect_ms, idle_ms, redirects_max;
+    struct http_rules only; /* none: any host that the client may reach */
     void (*done)(void *context, const hub_http_response *response);
     void *context;
     uint64_t tag;

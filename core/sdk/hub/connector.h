@@ -277,7 +277,9 @@ enum {
     /* Public addresses only, whatever else the operator has allowed. */
     HUB_HTTP_PUBLIC = 4,
     /* Write the body of an answer into `sink_fd`. */
-    HUB_HTTP_TO_FILE = 8
+    HUB_HTTP_TO_FILE = 8,
+    /* https only. */
+    HUB_HTTP_SECURE = 16
 };
 
 /* How a request went, in as far as it is not HTTP's status that says it. */
@@ -345,6 +347,11 @@ typedef struct hub_http_request {
     hub_str partition;
     void (*done)(void *context, const hub_http_response *response); /* [main] */
     void *context;
+    /* If there are any: only these hosts, redirects included. As in hub_connector.hosts. Where an
+     * account's secrets go along, its hosts; where a test account is used, the sandbox's. */
+    const hub_str *hosts;
+    uint32_t host_count; /* at most 64 */
+    uint32_t reserved;
 } hub_http_request;
 
 typedef struct hub_http_call hub_http_call;

@@ -76,7 +76,7 @@ AT(hub_http_response, body, 32)
 AT(hub_http_response, body_bytes, 48)
 AT(hub_http_response, url, 56)
 AT(hub_http_response, message, 72)
-SIZE(hub_http_request, 136)
+SIZE(hub_http_request, 152)
 AT(hub_http_request, size, 0)
 AT(hub_http_request, flags, 4)
 AT(hub_http_request, method, 8)
@@ -94,6 +94,9 @@ AT(hub_http_request, timeout_ms, 100)
 AT(hub_http_request, partition, 104)
 AT(hub_http_request, done, 120)
 AT(hub_http_request, context, 128)
+AT(hub_http_request, hosts, 136)
+AT(hub_http_request, host_count, 144)
+AT(hub_http_request, reserved, 148)
 SIZE(hub_http_api, 24)
 AT(hub_http_api, size, 0)
 AT(hub_http_api, in_flight_max, 4)
@@ -142,7 +145,7 @@ static_assert(HUB_LOG_DEBUG == 0 && HUB_LOG_INFO == 1 && HUB_LOG_WARN == 2, "");
 static_assert(HUB_LOG_ERROR == 3, "");
 static_assert(HUB_RETRY_SAFE == 0 && HUB_RETRY_WITH_KEY == 1 && HUB_RETRY_NEVER == 2, "");
 static_assert(HUB_HTTP_DECODE == 1 && HUB_HTTP_REPLAY == 2 && HUB_HTTP_PUBLIC == 4, "");
-static_assert(HUB_HTTP_TO_FILE == 8 && HUB_HTTP_NEVER_SENT == 0, "");
+static_assert(HUB_HTTP_TO_FILE == 8 && HUB_HTTP_SECURE == 16 && HUB_HTTP_NEVER_SENT == 0, "");
 static_assert(HUB_HTTP_MAY_HAVE_ARRIVED == 1 && HUB_HTTP_OK == 0 && HUB_HTTP_INVALID == 1, "");
 static_assert(HUB_HTTP_BLOCKED == 2 && HUB_HTTP_DNS == 3 && HUB_HTTP_CONNECT == 4, "");
 static_assert(HUB_HTTP_TLS == 5 && HUB_HTTP_TIMEOUT == 6 && HUB_HTTP_TOO_LARGE == 7, "");
