@@ -25,7 +25,8 @@ void segfault(struct deed *deed)
 {
     (void)deed;
     signal(SIGSEGV, SIG_DFL); /* a sanitizer would turn the signal into an exit */
-    *(volatile int *volatile)8 = 1;
+    volatile int *volatile nowhere = NULL;
+    *nowhere = 1;
 }
 
 void call_abort(struct deed *deed)
