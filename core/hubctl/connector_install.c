@@ -143,7 +143,7 @@ static int report(struct app *app, struct json_object *list, struct str name, st
 static int install(struct app *app, struct subject *subject)
 {
     struct json_object *list = NULL;
-    const char *path;
+    const char *path = NULL;
     int code;
 
     if (!subject->descriptor) {

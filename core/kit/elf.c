@@ -182,7 +182,7 @@ static int read_exports(struct elf *self, const Elf64_Ehdr *header, const struct
 
 static int read_all(struct elf *self, struct hub_error *error)
 {
-    const Elf64_Ehdr *header;
+    const Elf64_Ehdr *header = NULL;
     struct dynamic dynamic;
     int err = check_header(self, &header, error);
     if (err < 0) {

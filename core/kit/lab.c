@@ -147,7 +147,7 @@ static struct wire_config configuration(const struct lab *self, enum wire_mode m
 
 static int grant(struct lab *self, unsigned count)
 {
-    int fds[WIRE_GRANT_MAX];
+    int fds[WIRE_GRANT_MAX] = {0};
     unsigned made = 0;
     while (made < count && made < WIRE_GRANT_MAX) {
         fds[made] = memfd_create("hub-check", MFD_CLOEXEC);
