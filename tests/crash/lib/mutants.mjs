@@ -65,9 +65,10 @@ const MUTANTS = [
   }],
   ['an interrupted job of the kind that never runs twice ran twice', 'went_on', (ledger, seen) => {
     const job = find(seen, (one) => one.state === 'unknown' && one.attempts.length === 1
-      && one.attempts[0].outcome === 'released' && one.attempts[0].runner_pid === null);
+      && one.attempts[0].outcome === 'released' && ledger.byId.get(one.id)?.retries.asked === 0);
     return job ? withJob(seen, job.id, (one) => {
-      one.attempts.push({ ...one.attempts[0], number: 2, outcome: 'succeeded', runner_pid: 1 });
+      one.attempts[0].runner_pid = 1; // it was in a runner
+      one.attempts.push({ ...one.attempts[0], number: 2, outcome: 'succeeded' });
       Object.assign(one, { state: 'succeeded', attempt: 2 });
     }) : null;
   }],
