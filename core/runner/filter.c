@@ -201,24 +201,16 @@ static const int ALLOWED_NETWORK[] = {
     CALL(shutdown), CALL(getpeername), CALL(setsockopt),
 };
 
-#if SANDBOX_SANITIZED
-/* The leak checker stops all threads from a process that shares their memory. */
+/* Without conditions, for sanitizers: the leak checker stops all threads from a process that shares
+ * their memory. */
 static const int ALLOWED_SANITIZER[] = {
-    CALL(clone),
-    CALL(wait4),
-    CALL(ptrace),
-    CALL(prctl),
-    CALL(prlimit64),
-    CALL(tgkill),
-    CALL(tkill),
-    CALL(kill),
-    CALL(ioctl),
-    CALL(rt_sigaction),
-    CALL(sched_setaffinity),
-    CALL(personality),
-    CALL(process_vm_readv),
+    CALL(wait4),        CALL(ptrace),
+    CALL(prctl),        CALL(prlimit64),
+    CALL(tgkill),       CALL(tkill),
+    CALL(kill),         CALL(ioctl),
+    CALL(rt_sigaction), CALL(sched_setaffinity),
+    CALL(personality),  CALL(process_vm_readv),
 };
-#endif
 
 /* --- Answered with an error --------------------------------------------------------------------*/
 
@@ -389,6 +381,14 @@ static int allow_all(scmp_filter_ctx filter, const int *calls, size_t count)
 
 #define ALLOW_ALL(filter, calls) allow_all(filter, calls, sizeof(calls) / sizeof(calls)[0])
 
+/* What shares memory is a thread or the leak checker; a fork does not. */
+static int add_sanitizer_rules(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp shares = BITS(0, CLONE_VM, CLONE_VM);
+    int err = ALLOW_ALL(filter, ALLOWED_SANITIZER);
+    return err < 0 ? err : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, CALL(clone), 1, &shares);
+}
+
 static int answer_all(scmp_filter_ctx filter)
 {
     int err = 0;
@@ -418,11 +418,7 @@ static int build(scmp_filter_ctx filter, enum classes class)
         err = add_socket_rules(filter, class);
     }
     if (err == 0) {
-#if SANDBOX_SANITIZED
-        err = ALLOW_ALL(filter, ALLOWED_SANITIZER);
-#else
-        err = add_own_rules(filter, class);
-#endif
+        err = SANDBOX_SANITIZED ? add_sanitizer_rules(filter) : add_own_rules(filter, class);
     }
     return err;
 }
