@@ -224,6 +224,48 @@ static void check_ready(struct doctor *self)
     json_object_put(health);
 }
 
+/* A list of names as text. */
+static void append_names(struct buf *out, struct json_object *object, const char *member)
+{
+    struct json_object *names;
+
+    for (size_t i = 0;
+         json_get_array(object, member, &names) && i < json_object_array_length(names); i++) {
+        buf_append_str(out, i > 0 ? STR(", ") : STR(""));
+        buf_append_str(out, json_str(json_object_array_get_idx(names, i)));
+    }
+    must_buf(out);
+}
+
+/* What holds its processes back, and what could and does not. */
+static void check_confinement(struct doctor *self, struct str name, struct json_object *connector)
+{
+    struct json_object *sandbox;
+    struct str class = STR("?");
+    struct buf holds;
+    struct buf missing;
+
+    if (!json_get_object(connector, "sandbox", &sandbox)) {
+        return; /* it has no processes */
+    }
+    buf_init(&holds, BUF_NO_LIMIT);
+    buf_init(&missing, BUF_NO_LIMIT);
+    json_get_str(sandbox, "class", &class);
+    append_names(&holds, sandbox, "mechanisms");
+    append_names(&missing, sandbox, "missing");
+    if (missing.len == 0) {
+        find(self, "sandbox", FINDING_OK, NULL, "connector %.*s is confined (%.*s): %.*s",
+             STR_ARG(name), STR_ARG(class), STR_ARG(buf_view(&holds)));
+    } else {
+        find(self, "sandbox", FINDING_WARN,
+             "With `sandbox: required` hubd starts no connector that lacks one of them.",
+             "connector %.*s is confined (%.*s) without %.*s", STR_ARG(name), STR_ARG(class),
+             STR_ARG(buf_view(&missing)));
+    }
+    buf_release(&holds);
+    buf_release(&missing);
+}
+
 static void check_connector(struct doctor *self, struct json_object *connector)
 {
     struct str name = STR("?");
@@ -240,12 +282,18 @@ static void check_connector(struct doctor *self, struct json_object *connector)
     } else if (str_eq(health, STR("backing_off"))) {
         find(self, "connector", FINDING_WARN, "It is tried again by itself; hubd's log has more.",
              "connector %.*s keeps failing: %.*s", STR_ARG(name), STR_ARG(reason));
+    } else if (str_eq(health, STR("tripped"))) {
+        find(self, "connector", FINDING_FAULT,
+             "Its jobs wait. One is tried after a pause; a new version of the file, and `hubctl "
+             "connectors rescan`, bring it back at once.",
+             "connector %.*s is out of service: %.*s", STR_ARG(name), STR_ARG(reason));
     } else {
         find(self, "connector", FINDING_FAULT,
              "Put it right and run `hubctl connectors rescan`, or remove the file.",
              "connector %.*s is %.*s: %.*s (%.*s)", STR_ARG(name), STR_ARG(health), STR_ARG(reason),
              STR_ARG(file));
     }
+    check_confinement(self, name, connector);
 }
 
 static void check_connectors(struct doctor *self)
