@@ -85,6 +85,8 @@ test('a connector that is dropped in is there after a rescan, and away with its 
 
     put('probe');
     assert.equal((await rescan()).connectors.length, 2);
+    /* Its process is there now: an attempt that only waits for one is not held by it. */
+    assert.equal((await own.run('probe.run', { do: 'succeed' })).state, 'succeeded');
     const running = await own.post('probe.run', { do: 'sleep', ms: 500 });
     await own.reaches(running.id, 'running');
     const waiting = await own.post('noop.run', {}, {
