@@ -85,6 +85,8 @@ test('a connector that is dropped in is there after a rescan, and away with its 
 
     put('probe');
     assert.equal((await rescan()).connectors.length, 2);
+    // A job whose process is still starting when its connector goes waits for its return.
+    await own.run('probe.run', { do: 'succeed' });
     /* Its process is there now: an attempt that only waits for one is not held by it. */
     assert.equal((await own.run('probe.run', { do: 'succeed' })).state, 'succeeded');
     const running = await own.post('probe.run', { do: 'sleep', ms: 500 });
