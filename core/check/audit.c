@@ -2,10 +2,10 @@
  * audit.c — is the descriptor honest? What a runner needs has been checked; this is the rest.
  */
 #include "check/tell.h"
+#include "check/threads.h"
 #include "check/watch.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <string.h>
 
 #define OLD_MAJOR 0x0000ffffu
@@ -98,19 +98,6 @@ static void audit_structs(const hub_connector *self)
 
 /* --- The entry ---------------------------------------------------------------------------------*/
 
-static unsigned threads(void)
-{
-    unsigned count = 0;
-    DIR *tasks = opendir("/proc/self/task");
-    for (struct dirent *task; tasks && (task = readdir(tasks)) != NULL;) {
-        count += task->d_name[0] != '.';
-    }
-    if (tasks) {
-        closedir(tasks);
-    }
-    return count;
-}
-
 static void audit_entry(const struct connector *connector)
 {
     if (connector->entry(HUB_ABI) != connector->descriptor) {
@@ -121,7 +108,7 @@ static void audit_entry(const struct connector *connector)
         tell_breach("entry_any_major",
                     "hub_connector_entry() gave its descriptor to a host of another major ABI");
     }
-    if (threads() > 1) {
+    if (threads_started() > 0) {
         tell_breach("entry_threads", "a thread was started before create() was called");
     }
 }

@@ -57,9 +57,14 @@ static void tell_failed(const void *caller)
     side_now = SIDE_CONNECTOR;
 }
 
+static bool is_watched(void)
+{
+    return watching && side_now == SIDE_CONNECTOR;
+}
+
 static bool must_fail(void *caller)
 {
-    if (!watching || side_now != SIDE_CONNECTOR) {
+    if (!is_watched()) {
         return false;
     }
     if (atomic_fetch_add(&allocations, 1) + 1 != the_failing) {
@@ -72,7 +77,7 @@ static bool must_fail(void *caller)
 
 static void *counted(void *block)
 {
-    if (block) {
+    if (block && is_watched()) {
         atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&live_bytes, (int64_t)malloc_usable_size(block),
                                   memory_order_relaxed);
@@ -82,7 +87,7 @@ static void *counted(void *block)
 
 static void uncounted(void *block)
 {
-    if (block) {
+    if (block && is_watched()) {
         atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
         atomic_fetch_sub_explicit(&live_bytes, (int64_t)malloc_usable_size(block),
                                   memory_order_relaxed);

@@ -18,7 +18,7 @@ void heap_watch(uint64_t number);
 
 uint64_t heap_allocations(void); /* by the connector since heap_watch() */
 
-/* What is allocated and not freed at this moment, by anybody. */
+/* What the connector has allocated and not freed since heap_watch(). */
 struct heap_census {
     int64_t blocks;
     int64_t bytes;

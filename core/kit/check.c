@@ -17,8 +17,8 @@ static const struct entry {
 } CHECKS[] = {
     {"schemas", check_schemas, false, false},
     {"example", check_example, false, true},
+    {"completion", check_watched, true, true}, /* first: hub-check knows what went wrong */
     {"run", check_run, true, true},
-    {"completion", check_watched, true, true},
     {"in_flight", check_in_flight, true, false},
     {"cancel", check_cancel, true, false},
     {"older_host", check_older_host, true, false},

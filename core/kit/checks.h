@@ -17,8 +17,8 @@ void check_schemas(struct trial *self); /* fills in the trial's schemas */
 void check_example(struct trial *self); /* fills in its input and files */
 
 /* Of one operation, with an input. dynamic.c */
-void check_run(struct trial *self);     /* as hubd would run it */
 void check_watched(struct trial *self); /* fills in what later checks go by */
+void check_run(struct trial *self);     /* as hubd would run it */
 void check_in_flight(struct trial *self);
 void check_cancel(struct trial *self);
 void check_older_host(struct trial *self);

@@ -112,7 +112,7 @@ static void gone(struct lab *self)
     (void)!poll(&end, 1, ENDING_MS);
     spawned_kill(&self->process);
     reap(self);
-    if (self->stage == LAB_REFUSED) {
+    if (self->stage == LAB_REFUSED || (self->stage == LAB_READY && self->inspecting)) {
         return;
     }
     self->stage = LAB_GONE;
@@ -332,7 +332,8 @@ static int configure(struct lab *self, enum wire_mode mode)
 int lab_open(struct lab *self, const struct lab_setup *setup, enum wire_mode mode,
              const char *const *arguments, struct hub_error *error)
 {
-    *self = (struct lab){.setup = setup, .next_token = 1, .next_scratch = 1};
+    *self = (struct lab){
+        .setup = setup, .next_token = 1, .next_scratch = 1, .inspecting = mode == WIRE_INSPECT};
     buf_init(&self->ready, WIRE_DESCRIPTOR_MAX);
     buf_init(&self->errors, ERRORS_MAX);
     buf_init(&self->noise, NOISE_MAX * 2);

@@ -66,6 +66,7 @@ struct lab {
     struct wire_channel channel;
     bool channel_open;
     enum lab_stage stage;
+    bool inspecting;          /* it ends by itself once it is ready */
     char reason[512];         /* REFUSED, SLOW, GONE: a clause for people */
     struct buf ready;         /* the descriptor as JSON */
     struct buf errors;        /* what it wrote on stderr and was not yet looked at */

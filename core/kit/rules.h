@@ -78,6 +78,8 @@
     X(NEWER_HOST, "newer_host",                                                                    \
       "Accept every minor version, and never compare a size with == or copy a host's struct.")     \
     X(NEWER_FIELD, "newer_field", "Look with HUB_HAS() before using what ABI 1.0 had not.")        \
+    X(TOO_SLOW, "too_slow",                                                                        \
+      "Give it an example that is quick, or the check more time with --patience.")                 \
     X(LEAK, "leak", "Free in every job what it took: valgrind --leak-check=full shows where.")     \
     X(LEAK_FILES, "leak_files", "Close the descriptors that you open; the host closes its own.")   \
     X(ALLOCATION, "allocation",                                                                    \

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define JOBS_MIN      50
+#define JOBS_MIN      20         /* fewer say too little */
 #define RSS_SLACK     (2u << 20) /* bytes by which resident memory may rise: caches, fragments */
 #define FINDINGS_EACH 3          /* of failed allocations; more say nothing new */
 
@@ -116,12 +116,12 @@ static void judge_census(struct trial *self, const struct many *many)
     }
 }
 
+/* As many as fit into half the time, since there are two rounds. */
 static unsigned jobs_within(const struct trial *self)
 {
     int64_t each = self->took_ms > 0 ? self->took_ms : 1;
     int64_t fit = self->options->patience_ms / 2 / each;
-    int64_t jobs = fit < self->options->jobs ? fit : self->options->jobs;
-    return (unsigned)(jobs > JOBS_MIN ? jobs : JOBS_MIN);
+    return (unsigned)(fit < self->options->jobs ? fit : self->options->jobs);
 }
 
 void check_leaks(struct trial *self)
@@ -129,6 +129,10 @@ void check_leaks(struct trial *self)
     char span[48];
     struct many many = {.jobs = jobs_within(self)};
     const char *const arguments[] = {"--census", span, NULL};
+    if (many.jobs < JOBS_MIN) {
+        trial_add(self, VERDICT_SKIP, RULE_TOO_SLOW, "the job takes %" PRId64 " ms", self->took_ms);
+        return;
+    }
     many.warm = many.jobs / 4;
     snprintf(span, sizeof span, "%u,%u", many.warm, many.jobs);
     if (!run_many(self, &many, arguments)) {

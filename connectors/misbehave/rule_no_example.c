@@ -1,0 +1,13 @@
+/* Shows nobody what it takes. */
+#include <hub/connector.h>
+
+#define RULE_NAME    "no_example"
+#define RULE_EXAMPLE ""
+
+static void start(hub_instance *instance, hub_job *job)
+{
+    const hub_host *host = (const hub_host *)instance;
+    host->succeed(job, HUB_STR("{}"));
+}
+
+#include "rule_descriptor.h"
