@@ -359,7 +359,7 @@ static void forget_answer(struct http_call *self)
 {
     self->status = 0;
     self->special = NULL;
-    self->opened = false;
+    self->opened = self->head_ended = false;
     self->requests = 0;
     self->trouble[0] = '\0';
     buf_clear(&self->head);
@@ -512,7 +512,6 @@ static const struct {
     const char *why;
 } RESULTS[] = {
     {CURLE_URL_MALFORMAT, HUB_HTTP_INVALID, "the URL is not well-formed"},
-    {CURLE_UNSUPPORTED_PROTOCOL, HUB_HTTP_BLOCKED, "only http and https URLs can be used"},
     {CURLE_COULDNT_RESOLVE_HOST, HUB_HTTP_DNS, "the host's name does not resolve"},
     {CURLE_COULDNT_CONNECT, HUB_HTTP_CONNECT, "no connection could be made"},
     {CURLE_OPERATION_TIMEDOUT, HUB_HTTP_TIMEOUT, "it took too long"},
@@ -552,6 +551,9 @@ static void judge(struct http_call *self, CURLcode result)
 
 void http_call_hop_ended(struct http_call *self, CURLcode result)
 {
+    if (result == CURLE_OK && !self->head_ended) { /* which libcurl takes for a whole answer */
+        result = CURLE_GOT_NOTHING;
+    }
     if (result == CURLE_OK && self->error == HUB_HTTP_OK) {
         http_name_leave(self);
         if (is_redirect(self)) {

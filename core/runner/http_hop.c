@@ -75,6 +75,7 @@ static void begin_head(struct http_call *self, struct str line)
     (void)str_split(&rest, ' ');
     (void)str_to_u64(str_slice(rest, 0, 3), 999, &status);
     self->status = (uint32_t)status;
+    self->head_ended = false;
     buf_clear(&self->head);
     buf_clear(&self->fields);
 }
@@ -108,7 +109,9 @@ static size_t take_header(char *bytes, size_t size, size_t count, void *context)
     }
     if (str_starts_with(line, STR("HTTP/"))) {
         begin_head(self, line);
-    } else if (line.len > 0 && self->body_in.len == 0 && self->written == 0) { /* no trailer */
+    } else if (line.len == 0) {
+        self->head_ended = true;
+    } else if (self->body_in.len == 0 && self->written == 0) { /* no trailer */
         add_field(self, line);
     }
     if (buf_failed(&self->head) || buf_failed(&self->fields) ||

@@ -95,6 +95,7 @@ struct http_call {
     bool may_have_arrived;
     uint32_t status;
     uint32_t redirects;
+    bool head_ended;
     uint64_t written;  /* into the sink */
     struct buf head;   /* names and values */
     struct buf fields; /* of struct http_field */

@@ -4,6 +4,12 @@
  * The watch of a connection lives as long as its socket, and keeps waiting for what it waited for
  * last: a kept connection is mostly asked for the same again, and so costs no system call. What it
  * is told too much it ignores once, and then stops waiting for.
+ *
+ * libcurl 7.88 closes a socket whose connection was never made by itself:
+ * CURLOPT_CLOSESOCKETFUNCTION is not asked, and CURL_POLL_REMOVE comes late, or not at all if the
+ * next address gets a socket of the same number. So a watch is kept over CURL_POLL_REMOVE only once
+ * libcurl has wanted to read from the socket, which it does not before there is a connection; and a
+ * number that the kernel gives out anew means that its watch is stale.
  */
 #include "runner/http_internal.h"
 
@@ -26,7 +32,8 @@ struct http_watch {
     curl_socket_t fd;
     int wanted; /* UV_READABLE | UV_WRITABLE, by libcurl */
     int polled; /* the same, by libuv */
-    bool ours;  /* the socket was opened here, and will be closed here */
+    bool ours;  /* opened by http_pool_open_socket(); else a part of libcurl's resolver */
+    bool connected;
 };
 
 /* --- Watches -----------------------------------------------------------------------------------*/
@@ -127,19 +134,20 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     if (what == CURL_POLL_REMOVE) {
         if (watch) {
             watch->wanted = 0;
-            if (!watch->ours) {
+            if (!watch->ours || !watch->connected) {
                 watch_end(watch);
             }
         }
         return 0;
     }
-    if (!watch) { /* of libcurl's own: how its resolver calls */
+    if (!watch) {
         watch = watch_new(pool, fd, false);
     }
     if (!watch) {
         return -1;
     }
     watch->wanted = EVENTS[what];
+    watch->connected = watch->connected || (watch->wanted & UV_READABLE) != 0;
     if ((watch->wanted & ~watch->polled) != 0) {
         watch_for(watch, watch->wanted);
     }
@@ -150,11 +158,22 @@ curl_socket_t http_pool_open_socket(struct http_pool *self, const struct curl_so
 {
     int type = address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK;
     int fd = socket(address->family, type, address->protocol);
-    if (fd >= 0 && !watch_new(self, fd, true)) {
+    if (fd < 0) {
+        return CURL_SOCKET_BAD;
+    }
+    struct http_watch *stale = watch_find(self->client, fd);
+    int wanted = stale && stale->pool == self ? stale->wanted : 0;
+    if (stale) {
+        watch_end(stale);
+    }
+    struct http_watch *watch = watch_new(self, fd, true);
+    if (!watch) {
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    watch->wanted = wanted; /* libcurl believes that it has told us */
+    watch_for(watch, wanted);
+    return fd;
 }
 
 int http_pool_close_socket(void *context, curl_socket_t fd)

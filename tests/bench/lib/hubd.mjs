@@ -19,7 +19,7 @@ export class Hubd {
     const { child, match } = await start(
       path.join(options.build, "hubd"),
       ["--state-dir", state, "--listen", "127.0.0.1:0", "--log-level", "warn",
-        "--connector-dir", path.join(options.build, "tests/connectors")],
+        "--connector-dir", path.join(options.build, "tests/connectors"), ...(options.flags ?? [])],
       /^hubd ready http:\/\/127\.0\.0\.1:(\d+)$/m);
     self.child = child;
     self.port = Number(match[1]);

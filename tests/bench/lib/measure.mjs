@@ -35,7 +35,8 @@ async function withSubject(Subject, options, work) {
 async function wrk(subject, connections, seconds, prefix) {
   const { output } = await run("sh", ["-c", '"$@" && times', "sh",
     "wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s", "-s", SCRIPT,
-    `http://127.0.0.1:${subject.port}`, "--", subject.path, subject.key, prefix, BODY]);
+    `http://127.0.0.1:${subject.port}`, "--", subject.path, subject.key, prefix,
+    subject.body ?? BODY]);
   const result = JSON.parse(/^RESULT (.*)$/m.exec(output)[1]);
   if (result.refused > 0 || result.failed > 0 || result.requests === 0) {
     throw new Error(`${subject.constructor.title}: wrk got ${JSON.stringify(result)}`);

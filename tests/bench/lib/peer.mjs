@@ -30,7 +30,8 @@ export class Peer {
     self.key = `key_${randomBytes(32).toString("hex")}`;
     self.path = "/jobs";
     const environment = { ...process.env, REDIS_SOCKET: self.socket, QUEUE, API_KEY: self.key,
-      NODE_ENV: "production", CONCURRENCY: String(options.peerConcurrency) };
+      NODE_ENV: "production", CONCURRENCY: String(options.peerConcurrency),
+      ...options.environment };
     const server = await start(process.execPath, [path.join(HERE, "../peer/server.mjs")],
       /^ready (\d+)$/m, { env: environment });
     self.server = server.child;

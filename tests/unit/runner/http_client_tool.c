@@ -55,7 +55,9 @@ static hub_str text(struct json_object *json, const char *name)
 
 static void finished(struct tool *self)
 {
-    self->pending--;
+    if (--self->pending == 0) {
+        uv_stop(&self->loop);
+    }
 }
 
 static void write_answer(const struct ask *ask, const hub_http_response *response)
@@ -301,8 +303,8 @@ int main(int argc, char **argv)
             start(&tool, read_json(line));
         }
     }
-    while (tool.pending > 0) {
-        uv_run(&tool.loop, UV_RUN_ONCE);
+    if (tool.pending > 0) {
+        uv_run(&tool.loop, UV_RUN_DEFAULT);
     }
     http_client_close(tool.client);
     uv_run(&tool.loop, UV_RUN_DEFAULT);
