@@ -1,8 +1,8 @@
 /*
  * template — a connector that works until its job is done ("blocking").
  *
- * hubd runs each job in a process of its own and as many at once as it has been told to. start() may
- * take its time, and block.
+ * hubd runs each job in a process of its own and as many at once as it has been told to. start()
+ * may take its time, and block.
  */
 #include <hub/connector.h>
 
