@@ -48,6 +48,9 @@
  *
  *     cc -std=c99 -shared -fPIC -o hello.so hello.c        →  type "hello.greet"
  *
+ * `hubctl connector new NAME` writes a larger one to begin with; `hubctl connector check FILE` tells
+ * whether one keeps what is written here. The guide is connectors/README.md.
+ *
  * THE LIFE OF A CONNECTOR
  *   dlopen → hub_connector_entry() → the descriptor is read → create() → start() … start() →
  *   destroy() → the process ends. The library is never unloaded. The descriptor must be pure data:
@@ -59,10 +62,11 @@
  *   [any]    any thread, including the connector's own.
  * The host calls the connector on [main] or [work] only, as tagged below.
  *
- * OWNERSHIP. What the host passes in (a job and all that it points to) belongs to the host and
- * lives until that job is completed. What the connector passes to the host is copied before the
- * call returns. Nothing is ever freed across the line. The descriptor and all that it points to
- * live as long as the process.
+ * OWNERSHIP. What the host passes in (a job and all that it points to, its files and their
+ * descriptors) belongs to the host and lives until that job is completed; the vtables that it hands
+ * out live as long as the process. What the connector passes to the host is copied before the call
+ * returns, unless a function says otherwise. Nothing is ever freed across the line. The descriptor
+ * and all that it points to live as long as the process and never change.
  *
  * COMPLETION. Each started job is completed exactly once, by one of succeed(), fail(), retry() or
  * unknown(), on any thread, before or after start() has returned. After that call the job and its
@@ -70,9 +74,11 @@
  * completed its job has broken the contract, and the attempt fails. A second completion ends the
  * process.
  *
- * GROWTH. Every struct begins with its size in bytes as its maker knew it. Fields are only ever
- * appended, never changed or reordered; before reading a field that ABI 1.0 did not have, check it
- * with HUB_HAS(). Reserved fields are zero. What does not fit is an extension, see
+ * GROWTH. ABI 1 is final: whatever was compiled with it works with every host of ABI 1.x. Every
+ * struct begins with its size in bytes as its maker knew it: whoever makes one sets it to sizeof.
+ * Fields are only ever appended, never changed or reordered; before reading a field that ABI 1.0 did
+ * not have, check it with HUB_HAS(). Never copy or compare a struct of the host by its size. Reserved
+ * fields, and those that are not set, are zero. What does not fit is an extension, see
  * hub_host.extension.
  */
 #ifndef HUB_CONNECTOR_H
@@ -155,7 +161,7 @@ typedef struct hub_job {
     uint32_t file_count;
     uint32_t max_attempts;
     const hub_file *const *files; /* in no particular order: find one by its pointer */
-    void *user;                   /* for the connector; NULL at the start */
+    void *user;                   /* the connector's; NULL at the start, never read by the host */
 } hub_job;
 
 /* --- The host ----------------------------------------------------------------------------------*/
@@ -203,7 +209,7 @@ typedef struct hub_host {
      * _LIMIT (default 64 a job), _AGAIN, _CLOSED. [any]; on [main] it never blocks. */
     int32_t (*artifact)(hub_job *job, hub_str name, hub_str media_type, int32_t *fd);
 
-    /* The input file at this JSON Pointer, or NULL. [any] */
+    /* The input file at this JSON Pointer, or NULL. The host's, until completion. [any] */
     const hub_file *(*file)(const hub_job *job, hub_str pointer);
 
     /* Monotonic milliseconds; and wall-clock milliseconds since 1970 in UTC. [any] */
@@ -224,10 +230,11 @@ typedef struct hub_timer hub_timer;
 typedef struct hub_timer_api {
     uint32_t size;
     uint32_t reserved;
-    /* Calls `fire(context)` once, on [main], in `delay_ms`. NULL if out of memory. The timer frees
-     * itself after it has fired. [main] */
+    /* Calls `fire(context)` once, on [main], in `delay_ms`. NULL if out of memory. The timer is the
+     * connector's until `fire` has returned, then it is gone: forget it in `fire`. [main] */
     hub_timer *(*start)(uint64_t delay_ms, void (*fire)(void *context), void *context);
-    /* `fire` will not be called any more; frees the timer. NULL does nothing. [main] */
+    /* `fire` will not be called any more; frees the timer. Not after it has fired. NULL does
+     * nothing. [main] */
     void (*stop)(hub_timer *timer);
 } hub_timer_api;
 
@@ -432,7 +439,9 @@ typedef struct hub_connector {
     void (*destroy)(hub_instance *instance);
 
     /* Advice: nobody waits for this job any more; complete it soon, with anything. May be NULL:
-     * then host->cancelled() is the only sign. [main], possibly while start() runs on [work]. */
+     * then host->cancelled() is the only sign. Comes at most a few times for a job, and not after it
+     * was completed; a job that another thread completes meanwhile is there until this returns.
+     * [main]; if the mode is BLOCKING possibly while start() runs on [work], or before it does. */
     void (*cancel)(hub_instance *instance, hub_job *job);
 } hub_connector;
 
