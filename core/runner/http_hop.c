@@ -93,7 +93,10 @@ static void add_field(struct http_call *self, struct str line)
                                 (uint32_t)(self->head.len + name.len), (uint32_t)value.len};
     buf_append_str(&self->head, name);
     buf_append_str(&self->head, value);
-    for (size_t i = 0; i < name.len && !buf_failed(&self->head); i++) {
+    if (buf_failed(&self->head)) {
+        return; /* what is not all there is not told of */
+    }
+    for (size_t i = 0; i < name.len; i++) {
         char *c = &self->head.ptr[field.name + i];
         *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + ('a' - 'A')) : *c;
     }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/list.h"
 #include "runner/http_client.h"
 
 #include <fcntl.h>
@@ -26,11 +27,13 @@ struct tool {
     uv_loop_t loop;
     struct http_client *client;
     unsigned pending; /* requests and timers */
+    struct list asks;
     bool in_send;
 };
 
 struct ask {
     struct tool *tool;
+    struct list link;
     struct json_object *json;
     struct http_call *call;
     uv_timer_t timer;
@@ -207,8 +210,9 @@ static void start(struct tool *self, struct json_object *json)
     int64_t after_ms = number(json, "after_ms");
     int64_t cancel_ms = number(json, "cancel_after_ms");
     for (int64_t i = 0; i < times; i++) {
-        struct ask *ask = calloc(1, sizeof *ask); /* freed by the end of the process */
-        *ask = (struct ask){.tool = self, .json = json, .sink = -1};
+        struct ask *ask = calloc(1, sizeof *ask);
+        *ask = (struct ask){.tool = self, .json = json_object_get(json), .sink = -1};
+        list_append(&self->asks, &ask->link);
         uv_timer_init(&self->loop, &ask->timer);
         ask->timer.data = ask;
         if (after_ms > 0) {
@@ -277,6 +281,13 @@ static struct json_object *read_json(struct str line)
     return json;
 }
 
+static void free_ask(uv_handle_t *timer)
+{
+    struct ask *ask = timer->data;
+    json_object_put(ask->json);
+    free(ask);
+}
+
 int main(int argc, char **argv)
 {
     static struct tool tool;
@@ -288,6 +299,7 @@ int main(int argc, char **argv)
         return 1;
     }
     uv_loop_init(&tool.loop);
+    list_init(&tool.asks);
     struct json_object *config = read_json(str_from_c(argv[1]));
     struct rlimit limit = {.rlim_cur = 1 << 20, .rlim_max = 1 << 20};
     if (number(config, "file_max") > 0) {
@@ -300,13 +312,19 @@ int main(int argc, char **argv)
     for (struct str rest = buf_view(&input); rest.len > 0;) {
         struct str line = str_split(&rest, '\n');
         if (line.len > 0) {
-            start(&tool, read_json(line));
+            struct json_object *json = read_json(line);
+            start(&tool, json);
+            json_object_put(json);
         }
     }
+    buf_release(&input);
     if (tool.pending > 0) {
         uv_run(&tool.loop, UV_RUN_DEFAULT);
     }
     http_client_close(tool.client);
+    LIST_FOR_EACH(link, &tool.asks) {
+        uv_close((uv_handle_t *)&CONTAINER_OF(link, struct ask, link)->timer, free_ask);
+    }
     uv_run(&tool.loop, UV_RUN_DEFAULT);
-    return 0;
+    return uv_loop_close(&tool.loop) == 0 ? 0 : 3;
 }
