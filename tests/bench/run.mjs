@@ -57,7 +57,9 @@ function findTools(options) {
   }
   if (!existsSync(path.join(HERE, "node_modules/bullmq"))) {
     try {
-      execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: HERE, stdio: "inherit" });
+      // Not `npm ci`: the lock names optional builds for other platforms that a registry may lack.
+      execFileSync("npm", ["install", "--no-save", "--no-audit", "--no-fund"],
+        { cwd: HERE, stdio: "inherit" });
     } catch {
       skip("npm could not fetch the peer");
     }
