@@ -187,7 +187,10 @@ int main(int argc, char **argv)
         uv_run(&tool.loop, UV_RUN_DEFAULT);
     }
     supervisor_free(tool.supervisor);
+    uv_close((uv_handle_t *)&tool.next, NULL);
+    uv_run(&tool.loop, UV_RUN_DEFAULT); /* the pool of threads gives back its files */
+    int left = uv_loop_close(&tool.loop);
     json_object_put(config);
     buf_release(&input);
-    return 0;
+    return left == 0 ? 0 : 1;
 }
