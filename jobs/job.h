@@ -116,6 +116,12 @@ struct job_record {
     int64_t expires_at; /* 0: never */
     int64_t retention_ms;
 
+    /* What `state`, `run_at` and `expires_at` were when the job was accepted. Only in what
+     * STORE_JOB_GET reads. */
+    enum job_state accepted_state;
+    int64_t accepted_run_at;
+    int64_t accepted_expires_at;
+
     enum job_state state;
     uint32_t attempt; /* number of the last attempt begun; 0: none */
     uint32_t charged; /* attempts that count against max_attempts: not the released ones */

@@ -281,21 +281,13 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
     buf_append_char(out, '}');
 }
 
-/* The state is not on record: for a job that came after others, which may have been done already,
- * `blocked` is as near as can be told. */
-static enum job_state state_as_created(const struct job_record *job)
-{
-    if (job->after_count > 0) {
-        return JOB_BLOCKED;
-    }
-    return job->run_at > job->created_at ? JOB_SCHEDULED : JOB_QUEUED;
-}
-
 void render_job_as_created(struct buf *out, const struct job_record *job)
 {
     struct job_record created = *job;
 
-    created.state = state_as_created(job);
+    created.state = job->accepted_state;
+    created.run_at = job->accepted_run_at;
+    created.expires_at = job->accepted_expires_at;
     created.attempt = 0;
     created.attempt_count = 0;
     created.artifact_count = 0;

@@ -85,6 +85,9 @@ static int read_job(struct lite *self, struct store_op *op, int64_t *ret_seq)
         job->files = read_ids(&call, &op->arena, &job->file_count, &ok);
         job->result = lite_copy(&call, &op->arena, &ok);
         job->input = lite_copy(&call, &op->arena, &ok);
+        job->accepted_state = (enum job_state)lite_int(&call);
+        job->accepted_run_at = lite_int(&call);
+        job->accepted_expires_at = lite_int(&call);
     }
     lite_end(&call);
     return !ok ? HUB_ERR_NOMEM : found == 0 ? HUB_ERR_NOT_FOUND : found;

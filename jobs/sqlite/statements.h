@@ -144,7 +144,8 @@
     X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE first <= ?")                          \
     /* reading */                                                                                  \
     X(JOB_GET, LITE_READER,                                                                        \
-      "SELECT " LITE_SHOWN ", after, files, result, input FROM " LITE_JOB " WHERE job.id = ?")     \
+      "SELECT " LITE_SHOWN ", after, files, result, input, job.state, job.run_at, job.expires_at"  \
+      " FROM " LITE_JOB " WHERE job.id = ?")                                                       \
     X(JOB_INPUT, LITE_READER, "SELECT input, account, traceparent FROM job WHERE id = ?")          \
     X(ATTEMPTS, LITE_READER,                                                                       \
       "SELECT key & 1048575, " LITE_ATTEMPT                                                        \

@@ -33,6 +33,15 @@ test('the same key gives the original answer, marked, and no second job', async 
   assert.equal(await total(), before);
 });
 
+test('a job that came after a finished one, and was tried again, is replayed as it was', async () => {
+  const parent = await hub.run('noop.run');
+  const body = { type: 'probe.run', after: [parent.id], input: { do: 'retry', until_attempt: 2 } };
+  const first = await answered(await post(body, { 'idempotency-key': 'tried-again' }), 202);
+  assert.equal(first.state, 'queued');
+  assert.equal((await hub.finished(first.id)).state, 'succeeded');
+  assert.deepEqual(await answered(await post(body, { 'idempotency-key': 'tried-again' }), 202), first);
+});
+
 test('a job that waits for its time is replayed as it was', async () => {
   const body = { type: 'noop.run', run_at: '2999-01-01T00:00:00Z' };
   const first = await answered(await post(body, { 'idempotency-key': 'later' }), 202);
