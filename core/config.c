@@ -497,6 +497,8 @@ enum config_outcome config_load(struct config *ret_config, int argc, char **argv
     int err;
 
     memset(ret_config, 0, sizeof *ret_config);
+    ret_config->argc = argc;
+    ret_config->argv = argv;
     err = load(&self, ret_config, argc, argv);
     ret_config->values = self.values;
     json_object_put(self.lines);
@@ -505,6 +507,18 @@ enum config_outcome config_load(struct config *ret_config, int argc, char **argv
         return CONFIG_BAD;
     }
     return self.shown ? CONFIG_SHOWN : self.check ? CONFIG_CHECKED : CONFIG_RUN;
+}
+
+int config_reload(const struct config *self, struct config *ret_config, struct hub_error *error)
+{
+    struct config fresh;
+
+    if (config_load(&fresh, self->argc, self->argv, error) != CONFIG_RUN) {
+        config_release(&fresh);
+        return HUB_ERR_BAD_REQUEST;
+    }
+    *ret_config = fresh;
+    return 0;
 }
 
 void config_release(struct config *self)

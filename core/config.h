@@ -23,6 +23,8 @@
 #define CONFIG_DIRS_MAX 16
 
 struct config {
+    int argc; /* as config_load() got them, for config_reload() */
+    char **argv;
     struct json_object *values; /* owns what the strings below point to */
     const char *state_dir;
     const char *socket;
@@ -67,6 +69,11 @@ enum config_outcome {
 enum config_outcome config_load(struct config *ret_config, int argc, char **argv,
                                 struct hub_error *error);
 void config_release(struct config *self);
+
+/* Reads the same sources once more. 0 and a new config, or HUB_ERR_BAD_REQUEST and why. Blocks for
+ * as long as reading one small file takes. */
+HUB_MUST_CHECK int config_reload(const struct config *self, struct config *ret_config,
+                                 struct hub_error *error);
 
 /* A YAML document, of which JSON is nearly a subset, as JSON; aliases are expanded by libyaml's
  * document and end at its depth. `ret_lines` (may be NULL) gets what yaml_line() asks: an object

@@ -136,7 +136,8 @@ static void wake_loop(void *context)
     uv_async_send(context);
 }
 
-/* --- Hooks: the engine, the supervisor, the API meet here ---------------------------------------*/
+/* --- Hooks: the engine, the supervisor, the API meet here
+ * ---------------------------------------*/
 
 static int64_t hook_now(void *context)
 {
@@ -418,6 +419,26 @@ static void drain(struct hub *self)
     http_server_drain(self->server, on_server_drained, self);
 }
 
+/* What can change while hubd runs: the connectors and the log level. The rest needs a restart. */
+static void reload(struct hub *self)
+{
+    char quoted[HUB_ERROR_DETAIL_MAX];
+    struct hub_error error = {0};
+    struct config fresh;
+
+    if (config_reload(self->config, &fresh, &error) < 0) {
+        log_error(self->log, "hub", "the settings are wrong and stay as they were", "why=%s",
+                  log_quote(str_from_c(error.detail), quoted, sizeof quoted));
+    } else {
+        atomic_store(&self->log->level, fresh.log_level);
+        config_release(&fresh);
+    }
+    log_info(self->log, "hub", "reloading", NULL);
+    if (self->phase == HUB_SERVING && supervisor_scan(self->supervisor) < 0) {
+        log_info(self->log, "hub", "a scan is under way", NULL);
+    }
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct hub *self = handle->data;
@@ -430,10 +451,7 @@ static void on_signal(uv_signal_t *handle, int number)
         }
         return;
     }
-    log_info(self->log, "hub", "reloading", NULL);
-    if (self->phase == HUB_SERVING && supervisor_scan(self->supervisor) < 0) {
-        log_info(self->log, "hub", "a scan is under way", NULL);
-    }
+    reload(self);
 }
 
 /* --- Life --------------------------------------------------------------------------------------*/
@@ -510,8 +528,9 @@ static int make_engine(struct hub *self, struct hub_error *error)
 /* Those of the configuration, or the one that belongs to this program. */
 static const char *const *connector_dirs(const struct hub *self)
 {
-    return self->config->connector_dirs[0] != NULL ? self->config->connector_dirs
-                                                   : (const char *const *)self->paths.connector_dirs;
+    return self->config->connector_dirs[0] != NULL
+               ? self->config->connector_dirs
+               : (const char *const *)self->paths.connector_dirs;
 }
 
 static int make_supervisor(struct hub *self, struct hub_error *error)

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 
-import { BUILD, removeFolder, runProgram, startHubd, tempFolder } from './lib/hubd.mjs';
+import { BUILD, removeFolder, runProgram, startHubd, tempFolder, until } from './lib/hubd.mjs';
 
 const folder = tempFolder();
 after(() => removeFolder(folder));
@@ -111,4 +111,23 @@ test('the socket may be elsewhere, the address IPv6', async () => {
   hub.socket = socket;
   assert.equal((await hub.overSocket({ path: '/v1/keys' })).status, 200);
   await hub.stop();
+});
+
+test('SIGHUP reads the log level again; settings that are wrong stay as they were', async () => {
+  const config = file('reload.yaml', 'log_level: error\n');
+  const hub = await startHubd({ flags: { config } });
+  try {
+    assert.ok(!hub.log().includes('level=info'));
+    fs.writeFileSync(config, 'log_level: info\n');
+    hub.signal('SIGHUP');
+    await until(() => hub.log().includes('msg=reloading') || hub.log().includes('msg="reloading"'),
+      'the new level');
+    fs.writeFileSync(config, 'log_level: loud\n');
+    hub.signal('SIGHUP');
+    await until(() => hub.log().includes('settings are wrong'), 'a complaint');
+    assert.match(hub.log(), /line 1/);
+    assert.equal((await hub.fetch('/healthz')).status, 200);
+  } finally {
+    await hub.stop();
+  }
 });
