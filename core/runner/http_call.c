@@ -157,7 +157,8 @@ static void copy_headers(struct http_call *self, const hub_http_request *request
     link_header(self, &nodes, "Expect:"); /* one round trip, not two */
 }
 
-static void copy_limits(struct http_call *self, const hub_http_request *request)
+static void copy_limits(struct http_call *self, const hub_http_request *request,
+                        uint32_t timeout_ms)
 {
     bool to_file = request->flags & HUB_HTTP_TO_FILE;
     uint64_t most = to_file ? FILE_RESPONSE : MEMORY_RESPONSE;
@@ -165,6 +166,9 @@ static void copy_limits(struct http_call *self, const hub_http_request *request)
     self->response_max = request->response_max > 0 ? request->response_max : most;
     self->connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms : 10000;
     self->idle_ms = request->idle_timeout_ms > 0 ? request->idle_timeout_ms : 30000;
+    if (self->idle_ms >= timeout_ms) {
+        self->idle_ms = 0; /* the deadline comes first, and costs nothing */
+    }
     self->redirects_max = request->max_redirects;
     self->done = request->done;
     self->context = request->context;
@@ -177,11 +181,17 @@ static void parse_url(struct http_call *self, struct str url, const char *text)
         return;
     }
     self->url = curl_url();
-    if (!self->url) {
+    CURLUcode code = curl_url_set(self->url, CURLUPART_URL, text,
+                                  CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER);
+    if (!self->url || code == CURLUE_OUT_OF_MEMORY) {
         http_call_fail(self, HUB_HTTP_NO_RESOURCES, "out of memory");
-    } else if (curl_url_set(self->url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) !=
-               CURLUE_OK) {
+    } else if (code == CURLUE_USER_NOT_ALLOWED) {
+        http_call_fail(self, HUB_HTTP_INVALID,
+                       "a URL must not hold credentials: they belong into the account");
+    } else if (code != CURLUE_OK) {
         http_call_fail(self, HUB_HTTP_INVALID, "the URL is not well-formed");
+    } else {
+        self->url_text = text;
     }
 }
 
@@ -202,7 +212,7 @@ static int32_t copy_hosts(struct http_call *self, const hub_http_request *reques
     return HUB_CALL_OK;
 }
 
-int32_t http_call_fill(struct http_call *self, const hub_http_request *request)
+int32_t http_call_fill(struct http_call *self, const hub_http_request *request, uint32_t timeout_ms)
 {
     struct str method = of_hub(request->method);
     struct str url = of_hub(request->url);
@@ -226,7 +236,7 @@ int32_t http_call_fill(struct http_call *self, const hub_http_request *request)
     self->body_fd = request->body_file ? request->body_file->fd : -1;
     self->body_bytes = request->body_file ? request->body_file->bytes : 0;
     self->has_body = request->body.ptr != NULL || request->body_file != NULL;
-    copy_limits(self, request);
+    copy_limits(self, request, timeout_ms);
     int32_t result = copy_hosts(self, request);
     if (result != HUB_CALL_OK) {
         return result;
@@ -248,13 +258,11 @@ int32_t http_call_fill(struct http_call *self, const hub_http_request *request)
  * to read it. */
 static bool take_target(struct http_call *self, bool *ret_secure)
 {
-    char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL, *password = NULL;
+    char *scheme = NULL, *host = NULL, *port = NULL;
     uint64_t number = 0;
     (void)curl_url_get(self->url, CURLUPART_SCHEME, &scheme, 0);
     (void)curl_url_get(self->url, CURLUPART_HOST, &host, 0);
     (void)curl_url_get(self->url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-    (void)curl_url_get(self->url, CURLUPART_USER, &user, 0);
-    (void)curl_url_get(self->url, CURLUPART_PASSWORD, &password, 0);
     struct str name = str_from_c(host);
     if (name.len > 2 && name.ptr[0] == '[') {
         name = str_slice(name, 1, name.len - 2);
@@ -266,18 +274,14 @@ static bool take_target(struct http_call *self, bool *ret_secure)
     }
     *ret_secure = str_eq(str_from_c(scheme), STR("https"));
     bool known = *ret_secure || str_eq(str_from_c(scheme), STR("http"));
-    bool fine = known && name.len > 0 && !user && !password && !buf_failed(&self->host) &&
+    bool fine = known && name.len > 0 && !buf_failed(&self->host) &&
                 str_to_u64(str_from_c(port), 65535, &number) && number > 0;
     self->port = (unsigned)number;
-    const char *why = !known ? "only http and https URLs can be used"
-                      : user || password
-                          ? "a URL must not hold credentials: they belong into the account"
-                          : "the URL's host or port is not well-formed";
+    const char *why = known ? "the URL's host or port is not well-formed"
+                            : "only http and https URLs can be used";
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    curl_free(user);
-    curl_free(password);
     if (!fine) {
         http_call_fail(self, known ? HUB_HTTP_INVALID : HUB_HTTP_BLOCKED, why);
     }
@@ -470,8 +474,9 @@ static bool follow(struct http_call *self)
     memcpy(host, old.ptr, old.len);
     old.ptr = host;
     (void)take_target(self, &was_secure);
-    CURLUcode code =
-        text ? curl_url_set(self->url, CURLUPART_URL, text, 0) : CURLUE_MALFORMED_INPUT;
+    CURLUcode code = text ? curl_url_set(self->url, CURLUPART_URL, text, CURLU_DISALLOW_USER)
+                          : CURLUE_MALFORMED_INPUT;
+    self->url_text = NULL;
     free(text);
     if (code != CURLUE_OK) {
         http_call_fail(self, HUB_HTTP_REDIRECT, "a redirect leads to what is no http URL");
@@ -634,7 +639,7 @@ void http_call_deliver(struct http_call *self)
     if (self->error != HUB_HTTP_OK) {
         append_message(self, &text);
     }
-    if (self->url) {
+    if (self->url && !self->url_text) {
         (void)curl_url_get(self->url, CURLUPART_URL, &url, 0);
     }
     bool arrived = self->may_have_arrived || self->redirects > 0;
@@ -648,7 +653,7 @@ void http_call_deliver(struct http_call *self)
         .redirects = self->redirects,
         .body = to_hub(buf_view(&self->body_in)),
         .body_bytes = self->written > 0 ? self->written : self->body_in.len,
-        .url = to_hub(str_from_c(url)),
+        .url = to_hub(str_from_c(self->url_text ? self->url_text : url)),
         .message = to_hub(buf_view(&text)),
     };
     self->client->config.deliver(self->tag, self->done, self->context, &response);
@@ -684,6 +689,7 @@ void http_call_clear(struct http_call *self)
     drop(&self->body_in);
     self->memory = NULL;
     self->url = NULL;
+    self->url_text = NULL;
     self->headers = NULL;
     self->pool = NULL;
     self->leads = NULL;

@@ -181,10 +181,9 @@ static bool is_request(const hub_http_request *request)
 }
 
 static int32_t enter(struct http_client *self, struct http_call *call,
-                     const hub_http_request *request)
+                     const hub_http_request *request, uint32_t timeout_ms)
 {
     struct str partition = {request->partition.ptr, request->partition.len};
-    uint32_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : TIMEOUT_MS;
     int32_t result = http_pool_get(self, request->flags, partition, &call->pool);
     if (result != HUB_CALL_OK) {
         return result;
@@ -213,9 +212,10 @@ int32_t http_client_send(struct http_client *self, const hub_http_request *reque
         return self->call_count < HTTP_IN_FLIGHT_MAX ? HUB_CALL_NOMEM : HUB_CALL_AGAIN;
     }
     call->tag = tag;
-    int32_t result = http_call_fill(call, request);
+    uint32_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : TIMEOUT_MS;
+    int32_t result = http_call_fill(call, request, timeout_ms);
     if (result == HUB_CALL_OK) {
-        result = enter(self, call, request);
+        result = enter(self, call, request, timeout_ms);
     }
     if (result != HUB_CALL_OK) {
         list_remove(&call->link);

@@ -69,7 +69,8 @@ struct http_call {
     uint32_t flags;
     const char *method;
     struct curl_slist *headers;
-    CURLU *url; /* of this hop */
+    CURLU *url;           /* of this hop */
+    const char *url_text; /* the same in `memory`; NULL: only `url` has it */
     struct str body;
     int body_fd; /* -1: none */
     uint64_t body_bytes;
@@ -139,8 +140,9 @@ void http_client_handle_closed(struct http_client *self);
 
 /* --- http_call.c -------------------------------------------------------------------------------*/
 
-/* Takes over the request. A HUB_CALL_… value. */
-int32_t http_call_fill(struct http_call *self, const hub_http_request *request);
+/* Takes over the request, all of which may take `timeout_ms`. A HUB_CALL_… value. */
+int32_t http_call_fill(struct http_call *self, const hub_http_request *request,
+                       uint32_t timeout_ms);
 /* Starts a hop: looks at the target, then to the pool, or ends it. */
 void http_call_begin(struct http_call *self);
 /* The name is known, or need not be: hands the hop to libcurl. */
