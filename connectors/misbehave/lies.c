@@ -25,7 +25,7 @@ void segfault(struct deed *deed)
 {
     (void)deed;
     signal(SIGSEGV, SIG_DFL); /* a sanitizer would turn the signal into an exit */
-    volatile int *volatile nowhere = NULL;
+    volatile int *volatile nowhere = (volatile int *)8; /* volatile: or the compiler objects */
     *nowhere = 1;
 }
 
