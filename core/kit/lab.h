@@ -67,6 +67,7 @@ struct lab {
     bool channel_open;
     enum lab_stage stage;
     bool inspecting;          /* it ends by itself once it is ready */
+    bool leaving;             /* it was told to end */
     char reason[512];         /* REFUSED, SLOW, GONE: a clause for people */
     struct buf ready;         /* the descriptor as JSON */
     struct buf errors;        /* what it wrote on stderr and was not yet looked at */

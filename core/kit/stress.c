@@ -179,6 +179,10 @@ void check_allocations(struct trial *self)
     int64_t due = clock_mono_ms() + self->options->patience_ms;
     unsigned bad = 0;
     uint64_t done = 0;
+    if (SANITIZED) {
+        trial_add(self, VERDICT_SKIP, RULE_ALLOCATION, "a sanitizer's own allocations would fail");
+        return;
+    }
     while (done < tried && bad < FINDINGS_EACH && clock_mono_ms() < due) {
         bad += !fail_one(self, 1 + done * all / tried);
         done++;

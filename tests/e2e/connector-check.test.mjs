@@ -70,7 +70,8 @@ test('every connector that breaks a rule is known here', () => {
 });
 
 for (const [name, [where, rule]] of Object.entries(BROKEN)) {
-  test(`${name}: ${where} names ${rule}`, async () => {
+  const skip = SANITIZED && where === 'allocations'; // they are not made to fail there
+  test(`${name}: ${where} names ${rule}`, { skip }, async () => {
     const { code, faults, stderr } = await check(path.join(RULES, `${name}.so`));
     assert.equal(code, 1, stderr);
     assert.ok(faults.length > 0, 'no fault was found');
@@ -87,7 +88,8 @@ test('one that keeps the rules passes every check', async () => {
   assert.equal(code, 0, JSON.stringify(findings));
   assert.deepEqual(findings.map((one) => one.check), ['file', 'descriptor', 'schemas', 'example',
     'completion', 'run', 'cancel', 'older_host', 'newer_host', 'leaks', 'allocations']);
-  assert.ok(findings.every((one) => one.verdict === 'pass'), JSON.stringify(findings));
+  const others = findings.filter((one) => one.verdict !== 'pass').map((one) => one.check);
+  assert.deepEqual(others, SANITIZED ? ['allocations'] : [], JSON.stringify(findings));
 });
 
 for (const name of ['template', 'template_async']) {
@@ -96,7 +98,8 @@ for (const name of ['template', 'template_async']) {
     const { code, faults, findings } = await check(file);
     assert.equal(code, 0, JSON.stringify(faults));
     const ran = findings.filter((one) => one.verdict === 'pass').map((one) => one.check);
-    assert.ok(['cancel', 'leaks', 'allocations'].every((one) => ran.includes(one)));
+    const hard = ['cancel', 'leaks', ...(SANITIZED ? [] : ['allocations'])];
+    assert.ok(hard.every((one) => ran.includes(one)), JSON.stringify(findings));
   });
 }
 

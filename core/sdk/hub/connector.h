@@ -48,8 +48,8 @@
  *
  *     cc -std=c99 -shared -fPIC -o hello.so hello.c        →  type "hello.greet"
  *
- * `hubctl connector new NAME` writes a larger one to begin with; `hubctl connector check FILE` tells
- * whether one keeps what is written here. The guide is connectors/README.md.
+ * `hubctl connector new NAME` writes a larger one to begin with; `hubctl connector check FILE`
+ * tells whether one keeps what is written here. The guide is connectors/README.md.
  *
  * THE LIFE OF A CONNECTOR
  *   dlopen → hub_connector_entry() → the descriptor is read → create() → start() … start() →
@@ -76,9 +76,9 @@
  *
  * GROWTH. ABI 1 is final: whatever was compiled with it works with every host of ABI 1.x. Every
  * struct begins with its size in bytes as its maker knew it: whoever makes one sets it to sizeof.
- * Fields are only ever appended, never changed or reordered; before reading a field that ABI 1.0 did
- * not have, check it with HUB_HAS(). Never copy or compare a struct of the host by its size. Reserved
- * fields, and those that are not set, are zero. What does not fit is an extension, see
+ * Fields are only ever appended, never changed or reordered; before reading a field that ABI 1.0
+ * did not have, check it with HUB_HAS(). Never copy or compare a struct of the host by its size.
+ * Reserved fields, and those that are not set, are zero. What does not fit is an extension, see
  * hub_host.extension.
  */
 #ifndef HUB_CONNECTOR_H
@@ -439,8 +439,8 @@ typedef struct hub_connector {
     void (*destroy)(hub_instance *instance);
 
     /* Advice: nobody waits for this job any more; complete it soon, with anything. May be NULL:
-     * then host->cancelled() is the only sign. Comes at most a few times for a job, and not after it
-     * was completed; a job that another thread completes meanwhile is there until this returns.
+     * then host->cancelled() is the only sign. Comes at most a few times for a job, and not after
+     * it was completed; a job that another thread completes meanwhile is there until this returns.
      * [main]; if the mode is BLOCKING possibly while start() runs on [work], or before it does. */
     void (*cancel)(hub_instance *instance, hub_job *job);
 } hub_connector;
