@@ -1,6 +1,7 @@
 /*
- * extensions.c — timers and the pool, watched: called on [main] only, a timer stopped while it is
- * one; and their callbacks are crossings like any other.
+ * extensions.c — timers, the pool and the HTTP client, watched: called on [main] only, a timer
+ * stopped and a request given up while they are there; and their callbacks are crossings like any
+ * other.
  */
 #include "check/tell.h"
 #include "check/watch.h"
@@ -13,7 +14,9 @@
 static struct runner *the_runner;
 static const hub_timer_api *timers;
 static const hub_pool_api *pool;
+static const hub_http_api *http;
 static struct list running; /* watched timers; [main] */
+static struct list calls;   /* watched requests; [main] */
 
 /* Who calls from elsewhere is told so, and refused: the loop would not survive it. */
 static bool on_main(const char *what)
@@ -135,18 +138,97 @@ static int32_t pool_run(void (*work)(void *context), void (*done)(void *context)
     return called;
 }
 
+/* --- HTTP --------------------------------------------------------------------------------------*/
+
+struct watched_call {
+    struct list link;
+    hub_http_call *real;
+    void (*done)(void *context, const hub_http_response *response);
+    void *context;
+};
+
+static void http_done(void *context, const hub_http_response *response)
+{
+    struct watched_call *self = context;
+    struct crossing crossing;
+    list_remove(&self->link); /* from now on it cannot be given up */
+    cross_in(&crossing);
+    self->done(self->context, response);
+    cross_out(&crossing, "a request's done()");
+    free(self);
+}
+
+/* The request as the host gets it: with our done() in place of the connector's. */
+static int32_t send_watched(const hub_http_request *request, struct watched_call *call)
+{
+    hub_http_request copy = {0};
+    size_t size = request->size < sizeof copy ? request->size : sizeof copy;
+    memcpy(&copy, request, size);
+    copy.size = (uint32_t)size;
+    call->done = copy.done;
+    call->context = copy.context;
+    copy.done = copy.done ? http_done : NULL;
+    copy.context = call;
+    return http->send(&copy, &call->real);
+}
+
+static int32_t http_send(const hub_http_request *request, hub_http_call **ret_call)
+{
+    int32_t called = HUB_CALL_INVALID;
+    enum side before = side_set(SIDE_HOST);
+    if (!request || request->size < offsetof(hub_http_request, context)) {
+        tell_breach("bad_call", "send() was called with a request that has no size");
+    } else if (on_main("hub.http/1 send()")) {
+        struct watched_call *call = calloc(1, sizeof *call);
+        called = call ? send_watched(request, call) : HUB_CALL_NOMEM;
+        if (called == HUB_CALL_OK) {
+            list_append(&calls, &call->link);
+        } else {
+            free(call);
+            call = NULL;
+        }
+        if (call && ret_call) {
+            *ret_call = (hub_http_call *)call;
+        }
+    }
+    side_set(before);
+    return called;
+}
+
+static void http_cancel(hub_http_call *call)
+{
+    struct watched_call *found = NULL;
+    enum side before = side_set(SIDE_HOST);
+    if (call && on_main("hub.http/1 cancel()")) {
+        LIST_FOR_EACH(link, &calls) {
+            struct watched_call *one = CONTAINER_OF(link, struct watched_call, link);
+            found = (hub_http_call *)one == call ? one : found;
+        }
+        if (found) {
+            list_remove(&found->link);
+            http->cancel(found->real);
+            free(found);
+        } else {
+            tell_breach("bad_call", "cancel() was called for a request that is done, and gone");
+        }
+    }
+    side_set(before);
+}
+
 /* --- All of them -------------------------------------------------------------------------------*/
 
 void watch_extensions(struct runner *runner)
 {
     the_runner = runner;
     list_init(&running);
+    list_init(&calls);
 }
 
 const void *watch_extension(const char *name, const void *real)
 {
     static hub_timer_api watched_timers;
     static hub_pool_api watched_pool;
+    static hub_http_api watched_http;
     if (strcmp(name, HUB_EXT_TIMER) == 0) {
         timers = real;
         watched_timers = *timers;
@@ -159,6 +241,13 @@ const void *watch_extension(const char *name, const void *real)
         watched_pool = *pool;
         watched_pool.run = pool_run;
         return &watched_pool;
+    }
+    if (strcmp(name, HUB_EXT_HTTP) == 0) {
+        http = real;
+        watched_http = *http;
+        watched_http.send = http_send;
+        watched_http.cancel = http_cancel;
+        return &watched_http;
     }
     return real;
 }

@@ -22,10 +22,7 @@ static bool read_cancel(struct orders *self, const char *value)
 
 static bool read_census(struct orders *self, const char *value)
 {
-    struct str rest = str_from_c(value);
-    struct str first = str_split(&rest, ',');
-    return str_to_u64(first, UINT64_MAX, &self->census[0]) &&
-           str_to_u64(rest, UINT64_MAX, &self->census[1]);
+    return str_to_u64(str_from_c(value), UINT64_MAX, &self->census);
 }
 
 bool orders_read(struct orders *self, int argc, char **argv)

@@ -6,7 +6,7 @@
  *     --fail-allocation N     the connector's Nth allocation (from 1, since it was loaded) fails
  *     --cancel-at N           cancels what runs at the Nth point (from 0) at which the connector
  * has given control to the host
- *     --census A,B            counts memory and descriptors when job A and job B (from 1) start
+ *     --census N              counts memory and descriptors when every Nth job starts
  *
  * Thread: [any]; constant once read.
  */
@@ -25,7 +25,7 @@ struct orders {
     bool audit;
     uint64_t fail_allocation; /* 0: none */
     int64_t cancel_at;        /* -1: never */
-    uint64_t census[2];       /* 0: none */
+    uint64_t census;          /* 0: none */
 };
 
 /* False if the command line is wrong. */

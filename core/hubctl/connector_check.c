@@ -80,12 +80,13 @@ static void show_for_people(const struct output *output, const struct finding *f
     text_append_blanks(&out, length < CHECK_WIDTH ? CHECK_WIDTH - length : 1);
     append_safe_wrapped(output, &out, finding->text, CHECK_WIDTH + 4);
     if (finding->verdict != VERDICT_PASS) {
+        struct buf mend;
+        buf_init(&mend, BUF_NO_LIMIT);
+        buf_append_format(&mend, "%s → %s", rule_name(finding->rule), rule_mend(finding->rule));
+        must_buf(&mend);
         text_append_blanks(&out, CHECK_WIDTH + 4);
-        style_append(&out, output->out_colour, STYLE_DIM, str_from_c(rule_name(finding->rule)));
-        buf_append_str(&out, STR(" → "));
-        text_append_wrapped(&out, str_from_c(rule_mend(finding->rule)), CHECK_WIDTH + 6,
-                            output_text_width(output));
-        buf_append_char(&out, '\n');
+        append_safe_wrapped(output, &out, mend.ptr, CHECK_WIDTH + 4);
+        buf_release(&mend);
     }
     output_write(&out);
     fflush(stdout);

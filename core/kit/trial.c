@@ -151,12 +151,20 @@ static enum rule or_own(const struct run *run, enum rule own)
     return run->broken < RULE_COUNT ? run->broken : own;
 }
 
-/* A library that does not survive without the memory that it wanted for itself. */
-static bool library_crashed(const struct run *run)
+/* A library that does not survive without the memory that it wanted for itself. NULL: that is not
+ * what happened. */
+static const char *library_that_died(const struct run *run, const struct lab *lab)
 {
-    return run->library_may_crash && run->failed_in[0] && run->crashed_in[0] &&
-           strcmp(run->failed_in, WHOSE_CONNECTOR) != 0 &&
-           strcmp(run->crashed_in, WHOSE_CONNECTOR) != 0 && strcmp(run->crashed_in, "?") != 0;
+    bool by_loader = lab->end == LAB_END_EXIT && strncmp(run->failed_in, "ld-linux", 8) == 0;
+    if (!run->library_may_crash || !run->failed_in[0] ||
+        strcmp(run->failed_in, WHOSE_CONNECTOR) == 0) {
+        return NULL;
+    }
+    if (by_loader) {
+        return run->failed_in;
+    }
+    bool own = strcmp(run->crashed_in, WHOSE_CONNECTOR) == 0 || strcmp(run->crashed_in, "?") == 0;
+    return lab->end == LAB_END_SIGNAL && run->crashed_in[0] && !own ? run->crashed_in : NULL;
 }
 
 /* There is no result: why? */
@@ -164,6 +172,7 @@ static void judge_silence(struct trial *self, const struct run *run, const struc
                           unsigned breaches)
 {
     char words[512];
+    const char *library = library_that_died(run, lab);
     last_words(lab, words, sizeof words);
     if (run->failed_in[0]) {
         snprintf(words, sizeof words, ", where %s had asked for memory", run->failed_in);
@@ -177,9 +186,9 @@ static void judge_silence(struct trial *self, const struct run *run, const struc
                    words);
     } else if (lab->stage == LAB_REFUSED) {
         trial_fail(self, or_own(run, RULE_CREATE_FAILED), "%s%s%s", run->when, lab->reason, words);
-    } else if (lab->end == LAB_END_SIGNAL && library_crashed(run)) {
-        trial_add(self, VERDICT_WARN, RULE_ALLOCATION_LIBRARY, "%s%s in %s", run->when, lab->reason,
-                  run->crashed_in);
+    } else if (library) { /* once for each library: the same again says nothing */
+        trial_add(self, VERDICT_WARN, RULE_ALLOCATION_LIBRARY,
+                  "%s does not survive when it gets no memory: %s", library, lab->reason);
     } else if (lab->end == LAB_END_SIGNAL) {
         trial_fail(self, or_own(run, RULE_CRASH), "%s%s%s%s%s", run->when, lab->reason,
                    run->crashed_in[0] ? " in " : "", run->crashed_in, words);
