@@ -6,7 +6,7 @@
 // See README.md.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -55,7 +55,7 @@ function findTools(options) {
   if (!existsSync(path.join(options.build, "hubd"))) {
     throw new Error(`no hubd in ${options.build}: build it (Release), or name its folder by --build`);
   }
-  if (!existsSync(path.join(HERE, "node_modules/bullmq"))) {
+  if (!peerIsThere()) {
     try {
       // Not `npm ci`: the lock names optional builds for other platforms that a registry may lack.
       execFileSync("npm", ["install", "--no-save", "--no-audit", "--no-fund"],
@@ -64,6 +64,16 @@ function findTools(options) {
       skip("npm could not fetch the peer");
     }
   }
+}
+
+/** Whether node_modules holds each package in the version that package.json names. */
+function peerIsThere() {
+  const read = (...names) => JSON.parse(readFileSync(path.join(HERE, ...names), "utf8"));
+  const { dependencies } = read("package.json");
+  return Object.entries(dependencies).every(([name, version]) => {
+    const manifest = ["node_modules", name, "package.json"];
+    return existsSync(path.join(HERE, ...manifest)) && read(...manifest).version === version;
+  });
 }
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
