@@ -130,7 +130,9 @@ enum {
     HUB_CALL_LIMIT = -2,   /* more than the host gives one job */
     HUB_CALL_AGAIN = -3,   /* nothing free at the moment ([main] only; [work] waits instead) */
     HUB_CALL_CLOSED = -4,  /* the job was completed, or the host is going down */
-    HUB_CALL_NOMEM = -5
+    HUB_CALL_NOMEM = -5,
+    HUB_CALL_EXISTS = -6, /* there is one already */
+    HUB_CALL_FAILED = -7  /* stable storage does not take it at the moment */
 };
 
 /* --- A job -------------------------------------------------------------------------------------*/
@@ -374,6 +376,75 @@ typedef struct hub_http_api {
     /* Gives it up; done() will not be called. Not after done(). NULL does nothing. [main] */
     void (*cancel)(hub_http_call *call);
 } hub_http_api;
+
+/* What must be known again after a crash: host->extension(HUB_EXT_KEEP). Small values by key, on
+ * hubd's stable storage.
+ *
+ *     keep->put(job, HUB_KEEP_JOB, 0, HUB_STR("request"), frozen, 0, on_kept, mine);
+ *     // on_kept(HUB_CALL_OK): it is on disk; now the request may leave
+ *
+ * Whatever was kept for a job, its next attempt finds; an attempt that hubd has given up can keep
+ * nothing any more. All three calls are tagged [any]: on [main] `done` comes later, on [main],
+ * exactly once unless the call itself has failed; on another thread the call waits, and `done` is
+ * called there before it returns.
+ *
+ * The job must not be completed while a call of its own is under way. Values are not encrypted: no
+ * secrets. */
+#define HUB_EXT_KEEP "hub.keep/1"
+
+/* Whose a value is. */
+enum {
+    HUB_KEEP_JOB = 0,    /* the job's. At most 16, of 256 KiB together; they go with the job. */
+    HUB_KEEP_ACCOUNT = 1 /* the connector's, under the account of this job, or under none. */
+};
+
+/* put()'s flags */
+enum {
+    HUB_KEEP_NEW = 1 /* only if there is none of this key: else HUB_CALL_EXISTS */
+};
+
+/* Views live during the call that hands them out. */
+typedef struct hub_kept {
+    uint32_t size;
+    uint32_t reserved;
+    hub_str key;
+    hub_str value;
+    int64_t kept_at; /* when, on hub_host.wall_ms()'s clock */
+} hub_kept;
+
+/* `status`: HUB_CALL_OK, _EXISTS, _LIMIT (too many), _FAILED, or _CLOSED (the attempt is over).
+ * `values`: of get() one or none, of list() some, in the order of their keys; of put() none. */
+typedef void hub_keep_done(void *context, int32_t status, const hub_kept *values, uint32_t count);
+
+typedef struct hub_keep_api {
+    uint32_t size;
+    uint32_t value_max; /* bytes: 64 KiB */
+    /* Keeps `value`, in place of what the key had; {NULL, 0} removes it. `key`: 1 to 256 bytes of
+     * UTF-8. `expires_ms`: how long from now on, 0: for ever (with HUB_KEEP_JOB always as long as
+     * the job). HUB_CALL_OK, _INVALID, _LIMIT, _AGAIN (too many calls at once), _CLOSED, _NOMEM:
+     * only after OK does `done` come, and there status OK means: on disk. [any] */
+    int32_t (*put)(hub_job *job, uint32_t scope, uint32_t flags, hub_str key, hub_str value,
+                   uint64_t expires_ms, hub_keep_done *done, void *context);
+    int32_t (*get)(hub_job *job, uint32_t scope, hub_str key, hub_keep_done *done, void *context);
+    /* Those whose key begins with `prefix` and comes after `after`, at most `limit` (1 to 256) and
+     * 64 KiB, at least one if there is one. [any] */
+    int32_t (*list)(hub_job *job, uint32_t scope, hub_str prefix, hub_str after, uint32_t limit,
+                    hub_keep_done *done, void *context);
+} hub_keep_api;
+
+/* A book of account: host->extension(HUB_EXT_LEDGER). What moves money is written here before and
+ * after. Entries are never changed; each carries the SHA-256 of the one before, so that a missing
+ * or altered one shows. */
+#define HUB_EXT_LEDGER "hub.ledger/1"
+
+typedef struct hub_ledger_api {
+    uint32_t size;
+    uint32_t body_max; /* bytes: 16 KiB */
+    /* Appends an entry: `kind` is a name like an error code ("intent", "answer"), `body` a JSON
+     * object without secrets. hubd adds time, connector, account, job and attempt. `done` and the
+     * return as in hub_keep_api.put(). [any] */
+    int32_t (*append)(hub_job *job, hub_str kind, hub_str body, hub_keep_done *done, void *context);
+} hub_ledger_api;
 
 /* --- The descriptor ----------------------------------------------------------------------------*/
 
