@@ -218,6 +218,7 @@ void job_finish(struct job *self, const struct job_outcome *outcome)
     if (send_result(self, outcome) < 0) {
         runner_end(self->runner, RUNNER_EXIT_SYSTEM, "a result could not be sent");
     }
+    calls_orphan(self->runner, self);
     jobs->running_count--;
     list_remove(&self->link);
     pthread_mutex_lock(&jobs->lock);

@@ -244,11 +244,16 @@ static int on_shutdown(struct runner *self, struct wire_frame *frame)
     return 0;
 }
 
+static int on_answer(struct runner *self, struct wire_frame *frame)
+{
+    return calls_take_answer(self, frame->body);
+}
+
 static void take_frame(struct runner *self, struct wire_frame *frame)
 {
     static int (*const TAKE[WIRE_TYPE_END])(struct runner * self, struct wire_frame * frame) = {
         [WIRE_CONFIG] = on_config, [WIRE_START] = on_start,       [WIRE_CANCEL] = on_cancel,
-        [WIRE_GRANT] = on_grant,   [WIRE_SHUTDOWN] = on_shutdown,
+        [WIRE_GRANT] = on_grant,   [WIRE_SHUTDOWN] = on_shutdown, [WIRE_ANSWER] = on_answer,
     };
     int err = TAKE[frame->type](self, frame);
     if (err == HUB_ERR_PROTOCOL) {
@@ -329,6 +334,7 @@ static int runner_init(struct runner *self, const struct runner_seam *seam)
     self->board = &self->own_board;
     jobs_init(&self->jobs);
     if (uv_loop_init(&self->loop) < 0 || stock_init(&self->stock) < 0 ||
+        calls_init(&self->calls) < 0 ||
         wire_channel_init(&self->channel, CHANNEL_FD, WIRE_END_RUNNER, OUT_MAX) < 0 ||
         mailbox_init(&self->inbox, wake_loop, &self->wake) < 0 ||
         uv_async_init(&self->loop, &self->wake, awake) < 0 ||
@@ -353,6 +359,7 @@ static void runner_release(struct runner *self)
     (void)!wire_channel_flush_wait(&self->channel, GOODBYE_MS);
     jobs_release(&self->jobs);
     stock_release(&self->stock);
+    calls_release(&self->calls);
     wire_channel_release(&self->channel);
 }
 

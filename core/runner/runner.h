@@ -12,7 +12,8 @@
  *     load.c, descriptor.c  the connector
  *     job.c       attempts and their states     stock.c    scratch files for artifacts
  *     host.c      what a connector can call     worker.c   the [work] thread
- *     ext_timer.c, ext_pool.c, ext_http.c       extensions
+ *     calls.c     questions to hubd that are answered later
+ *     ext_timer.c, ext_pool.c, ext_http.c, ext_keep.c       extensions
  *     http_client.h                             the HTTP client behind ext_http.c
  *
  * Threads: [main], [work] and [any] as in hub/connector.h.
@@ -22,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/mailbox.h"
+#include "runner/calls.h"
 #include "runner/job.h"
 #include "runner/load.h"
 #include "runner/stock.h"
@@ -78,6 +80,7 @@ struct runner {
     struct connector connector;
     struct jobs jobs;
     struct stock stock;
+    struct calls calls;
     struct worker worker;     /* of a blocking connector */
     struct http_client *http; /* NULL until the connector asks for it */
     struct buf authorities;   /* certificates to trust, read before the confinement */
@@ -140,6 +143,9 @@ void host_fail_forgotten(struct job *job);
 const void *ext_timer_init(struct runner *runner); /* a hub_timer_api. [any] */
 const void *ext_pool_init(struct runner *runner);  /* a hub_pool_api. [any] */
 const void *ext_http_init(struct runner *runner);  /* a hub_http_api. [main] */
+
+const void *ext_keep_init(struct runner *runner);   /* a hub_keep_api. [any] */
+const void *ext_ledger_init(struct runner *runner); /* a hub_ledger_api. [any] */
 
 /* Keeps what the HTTP client will need and cannot get any more once the process is confined. */
 void ext_http_prepare(struct runner *runner, const struct wire_config *config);

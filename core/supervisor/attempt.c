@@ -160,6 +160,11 @@ int placement_new(struct supervisor *self, struct connector *connector,
     if (attempt->job_id_len > 0) {
         memcpy(attempt->job_id, request->job_id.ptr, attempt->job_id_len);
     }
+    attempt->number = request->attempt;
+    attempt->account_len = request->account_name.len;
+    if (attempt->account_len > 0) {
+        memcpy(attempt->account, request->account_name.ptr, attempt->account_len);
+    }
     list_init(&attempt->link);
     heap_node_init(&attempt->by_due);
     if (map_put(&self->attempts, token_key(attempt), attempt) < 0) {

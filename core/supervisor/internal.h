@@ -4,6 +4,7 @@
  *     supervisor.c  the public calls, the turn of the loop, stop
  *     attempt.c     tokens, deadlines, cancel: from placed to finished
  *     pool.c        the runners of one connector: who gets the attempt, birth, retirement, back-off
+ *     calls.c       what attempts ask of hubd, and its answers
  *     outcome.c     what a RESULT or a death means for an attempt
  *     catalog.c     files, descriptors, versions; scan.c reads the directories
  *     grants.c      what a connector may reach of what it asks for
@@ -78,6 +79,8 @@ struct member {
     struct list link;     /* in connector.members, the one used last first */
     struct list attempts; /* in flight */
     unsigned in_flight;
+    struct list calls; /* that wait for an answer */
+    unsigned call_count;
     bool ready;
     bool leaving; /* gets no more attempts */
     int64_t idle_since_ms;
@@ -106,6 +109,9 @@ struct attempt {
     enum supervisor_cause cause; /* of one in supervisor.finished */
     char job_id[WIRE_ID_MAX];
     size_t job_id_len;
+    uint32_t number;
+    char account[SUPERVISOR_ACCOUNT_MAX]; /* its name */
+    size_t account_len;
     /* While pending: the request, with its texts in `texts`. */
     struct wire_start start;
     char *texts;
@@ -201,6 +207,12 @@ void connector_switch(struct connector *self, struct version *version);
 void member_freed(struct member *self);
 void connector_stop(struct connector *self);
 void supervisor_tell_room(struct supervisor *self);
+
+/* --- calls.c -----------------------------------------------------------------------------------*/
+
+/* A KEEP_… or LEDGER_APPEND has come. HUB_ERR_PROTOCOL, HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int member_call(struct member *self, const struct wire_frame *frame);
+void member_forget_calls(struct member *self);
 
 /* --- outcome.c ---------------------------------------------------------------------------------*/
 

@@ -172,6 +172,7 @@ static int member_new(struct connector *self, struct hub_error *error)
     member->version = version_ref(self->version);
     list_init(&member->link);
     list_init(&member->attempts);
+    list_init(&member->calls);
     struct runner_birth birth = {
         .config =
             supervisor_wire_config(supervisor, member->version->descriptor, member->version->path),
@@ -481,6 +482,12 @@ static int on_progress(void *owner, struct runner *runner, uint64_t token,
     return 0;
 }
 
+static int on_call(void *owner, struct runner *runner, const struct wire_frame *frame)
+{
+    (void)runner;
+    return member_call(owner, frame);
+}
+
 static struct str job_of(void *owner, uint64_t token)
 {
     struct attempt *attempt = held_attempt(owner, token);
@@ -536,6 +543,7 @@ static void on_gone(void *owner, struct runner *runner, const struct runner_deat
         back_off(connector, death->reason.ptr);
     }
     self->leaving = true;
+    member_forget_calls(self);
     list_remove(&self->link);
     bool trips = finish_all(self, &judged);
     if (trips) {
@@ -553,6 +561,7 @@ static const struct runner_events MEMBER_EVENTS = {
     .ready = on_ready,
     .result = on_result,
     .progress = on_progress,
+    .call = on_call,
     .job = job_of,
     .gone = on_gone,
 };

@@ -22,7 +22,7 @@
 
 typedef int take_fn(struct runner *self, const struct wire_frame *frame);
 static take_fn on_hello, on_confined, on_ready, on_refused, on_result, on_progress, on_log, on_need,
-    on_late_need;
+    on_late_need, on_call;
 
 static const struct stage {
     const char *name;
@@ -53,6 +53,10 @@ static const struct stage {
                           [WIRE_PROGRESS] = on_progress,
                           [WIRE_LOG] = on_log,
                           [WIRE_NEED] = on_need,
+                          [WIRE_KEEP_PUT] = on_call,
+                          [WIRE_KEEP_GET] = on_call,
+                          [WIRE_KEEP_LIST] = on_call,
+                          [WIRE_LEDGER_APPEND] = on_call,
                       }},
     [RUNNER_RETIRING] = {"ending", false, {[WIRE_LOG] = on_log, [WIRE_NEED] = on_late_need}},
     /* What was on its way when the end came still counts. */
@@ -64,6 +68,10 @@ static const struct stage {
                           [WIRE_PROGRESS] = on_progress,
                           [WIRE_LOG] = on_log,
                           [WIRE_NEED] = on_late_need,
+                          [WIRE_KEEP_PUT] = on_call,
+                          [WIRE_KEEP_GET] = on_call,
+                          [WIRE_KEEP_LIST] = on_call,
+                          [WIRE_LEDGER_APPEND] = on_call,
                       }},
 };
 
@@ -159,6 +167,13 @@ void runner_cancel(struct runner *self, uint64_t token)
 {
     if (self->stage == RUNNER_READY) {
         check_sent(self, wire_send_cancel(&self->channel, token, &(struct wire_cancel){}, NULL, 0));
+    }
+}
+
+void runner_answer(struct runner *self, uint64_t token, const struct wire_answer *answer)
+{
+    if (self->stage == RUNNER_READY) {
+        check_sent(self, wire_send_answer(&self->channel, token, answer, NULL, 0));
     }
 }
 
@@ -443,6 +458,11 @@ static int on_late_need(struct runner *self, const struct wire_frame *frame)
     struct wire_need need;
     (void)self;
     return wire_decode_need(frame->body, &need);
+}
+
+static int on_call(struct runner *self, const struct wire_frame *frame)
+{
+    return self->events->call(self->owner, self, frame);
 }
 
 static void take_frame(struct runner *self, const struct wire_frame *frame)

@@ -89,6 +89,8 @@ struct runner_events {
                   const struct wire_result *result, const int *fds);
     int (*progress)(void *owner, struct runner *runner, uint64_t token,
                     const struct wire_progress *progress);
+    /* A KEEP_… or LEDGER_APPEND; may be NULL where none is served. */
+    int (*call)(void *owner, struct runner *runner, const struct wire_frame *frame);
     /* The name that log lines give the attempt, or none. */
     struct str (*job)(void *owner, uint64_t token);
     void (*gone)(void *owner, struct runner *runner, const struct runner_death *death);
@@ -152,6 +154,9 @@ HUB_MUST_CHECK int runner_new(struct runner_house *house, const struct runner_bi
 HUB_MUST_CHECK int runner_start(struct runner *self, uint64_t token, const struct wire_start *start,
                                 const int *fds);
 void runner_cancel(struct runner *self, uint64_t token);
+
+/* Sends an ANSWER, unless it is ending. */
+void runner_answer(struct runner *self, uint64_t token, const struct wire_answer *answer);
 
 /* Asks it to end: nothing may be in flight. */
 void runner_retire(struct runner *self);

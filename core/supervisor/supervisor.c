@@ -234,7 +234,8 @@ int supervisor_start(struct supervisor *self, const struct supervisor_request *r
     if (operation < 0) {
         return HUB_ERR_UNKNOWN_TYPE;
     }
-    if (request->file_count > WIRE_FILES_MAX) {
+    if (request->file_count > WIRE_FILES_MAX ||
+        request->account_name.len > SUPERVISOR_ACCOUNT_MAX) {
         return HUB_ERR_LIMIT;
     }
     if (connector_room(connector) == 0) {

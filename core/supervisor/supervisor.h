@@ -41,6 +41,11 @@
  * configuration grants, the user by who is free. What a runner says of its sandbox it says before
  * it has loaded anything.
  *
+ * WHAT ATTEMPTS ASK FOR. on_keep() tells of a call of hub.keep/1 or hub.ledger/1: who calls is for
+ * certain, what it says was checked for form. Each call is answered with exactly one
+ * supervisor_answer(), also after its attempt or its runner has ended, and before
+ * supervisor_free(). At most WIRE_CALLS_MAX of one runner are unanswered at once.
+ *
  * Thread: [loop] for everything.
  */
 #ifndef HUB_SUPERVISOR_SUPERVISOR_H
@@ -54,6 +59,7 @@
 #include <uv.h>
 
 #define SUPERVISOR_CALL_NAME_MAX 48
+#define SUPERVISOR_ACCOUNT_MAX   128 /* bytes of an account's name */
 
 struct supervisor;
 
@@ -104,7 +110,8 @@ struct supervisor_request {
     uint32_t attempt;
     uint32_t max_attempts;
     struct str input;
-    struct str account;
+    struct str account;      /* its settings, for the connector: JSON, or none */
+    struct str account_name; /* at most SUPERVISOR_ACCOUNT_MAX bytes; or none */
     struct str idempotency_key;
     struct str traceparent;
     uint32_t timeout_ms; /* from now; then cancel, and after the grace SIGKILL */
@@ -170,6 +177,39 @@ struct supervisor_outcome {
     struct str connector_version;
 };
 
+/* What an attempt asks for. Views live during on_keep(). */
+enum supervisor_keep_kind {
+    SUPERVISOR_KEEP_PUT,
+    SUPERVISOR_KEEP_GET,
+    SUPERVISOR_KEEP_LIST,
+    SUPERVISOR_LEDGER_APPEND,
+};
+
+struct supervisor_keep {
+    enum supervisor_keep_kind kind;
+    struct str connector;
+    struct str job_id;
+    struct str account; /* name of the attempt's account; or none */
+    uint32_t attempt;
+    bool of_account; /* the value is the connector's under `account`; else the job's */
+    bool only_new;
+    bool removes;
+    uint64_t expires_ms; /* from now; 0: never */
+    struct str key;      /* of LIST the prefix, of APPEND the kind */
+    struct str value;    /* of APPEND the body, a JSON object */
+    struct str after;    /* of LIST */
+    uint32_t limit;      /* of LIST: 1 to 256 */
+};
+
+/* A call that waits for its answer. */
+struct supervisor_call;
+
+struct supervisor_kept {
+    struct str key;
+    struct str value;
+    int64_t kept_at;
+};
+
 struct supervisor_events {
     void (*on_finished)(void *context, const struct supervisor_outcome *outcome);
     void (*on_progress)(void *context, uint64_t token, uint32_t permille, struct str message);
@@ -177,6 +217,9 @@ struct supervisor_events {
     void (*on_capacity)(void *context, struct str connector);
     /* A scan is complete; the list of connectors may be another one. */
     void (*on_scanned)(void *context);
+    /* Answered with supervisor_answer(), from within it or later. NULL: all such calls fail. */
+    void (*on_keep)(void *context, struct supervisor_call *call,
+                    const struct supervisor_keep *keep);
 };
 
 HUB_MUST_CHECK int supervisor_new(uv_loop_t *loop, const struct supervisor_config *config,
@@ -192,6 +235,12 @@ HUB_MUST_CHECK int supervisor_scan(struct supervisor *self);
 HUB_MUST_CHECK int supervisor_start(struct supervisor *self,
                                     const struct supervisor_request *request);
 void supervisor_cancel(struct supervisor *self, uint64_t token); /* unknown: does nothing */
+
+/* Answers a call, which is gone then. `err`: 0; HUB_ERR_CONFLICT (there is one of this key);
+ * HUB_ERR_LIMIT; HUB_ERR_CLOSED (the attempt is over); anything else: stable storage does not take
+ * it. `values`, of GET and LIST: as many as go into one answer are sent. */
+void supervisor_answer(struct supervisor *self, struct supervisor_call *call, int err,
+                       const struct supervisor_kept *values, unsigned count);
 
 /* How many attempts of this connector could be started now without AGAIN (runners that can still be
  * started included). 0 if there is no such connector. */

@@ -1,5 +1,6 @@
 #include "wire/names.h"
 
+#include "base/json.h"
 #include "wire/wire.h"
 
 #include <string.h>
@@ -59,6 +60,22 @@ bool name_is_media_type(struct str name)
     struct str essence = str_trim(str_split(&rest, ';'));
     struct str type = str_split(&essence, '/');
     return name.len <= WIRE_MEDIA_TYPE_MAX && is_token(type) && is_token(essence);
+}
+
+bool name_is_key(struct str name)
+{
+    return name.len > 0 && name.len <= WIRE_KEY_MAX && str_utf8_valid_prefix(name) == name.len;
+}
+
+bool name_is_entry(struct str body)
+{
+    struct json_object *value;
+    if (body.len > WIRE_ENTRY_MAX || json_read(body, JSON_DEPTH_MAX, &value, NULL, NULL) < 0) {
+        return false;
+    }
+    bool is_object = json_object_is_type(value, json_type_object);
+    json_object_put(value);
+    return is_object;
 }
 
 bool name_is_text(struct str text, size_t max)

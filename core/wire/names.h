@@ -25,6 +25,12 @@ bool name_is_file(struct str name);
  * parameters are not looked at). */
 bool name_is_media_type(struct str name);
 
+/* A key of hub.keep/1: 1 to 256 bytes of UTF-8. */
+bool name_is_key(struct str name);
+
+/* The body of an entry of hub.ledger/1: a JSON object of at most 16 KiB. */
+bool name_is_entry(struct str body);
+
 /* Well-formed UTF-8 without control characters but tab and newline, at most `max` bytes. */
 bool name_is_text(struct str text, size_t max);
 

@@ -26,6 +26,9 @@
  *   hubd:   START + input files        any number in flight in async mode, one in blocking mode
  *   runner: PROGRESS… RESULT           exactly one RESULT for each START
  *   hubd:   CANCEL                     advice about one attempt
+ *   runner: KEEP_PUT, KEEP_GET,        about an attempt that it holds, at most WIRE_CALLS_MAX
+ *           KEEP_LIST, LEDGER_APPEND   unanswered at once
+ *   hubd:   ANSWER                     exactly one for each, after the commit
  *   hubd:   SHUTDOWN                   when nothing is in flight; the runner exits with 0
  * LOG may come at any time after HELLO. The end of the stream ends the runner.
  *
@@ -59,6 +62,11 @@ struct wire_channel;
 #define WIRE_GRANT_MAX      64   /* scratch files in one GRANT */
 #define WIRE_ARTIFACTS_MAX  1024 /* scratch files that one RESULT may name */
 #define WIRE_GRANTS_MAX     64   /* places, or ports, that one runner may be given */
+#define WIRE_CALLS_MAX      256  /* of hub.keep/1 and hub.ledger/1 that one runner may wait for */
+#define WIRE_KEY_MAX        256  /* of a key of hub.keep/1 */
+#define WIRE_VALUE_MAX      (64u << 10) /* of a value; and of all values in one ANSWER */
+#define WIRE_VALUES_MAX     256         /* in one ANSWER */
+#define WIRE_ENTRY_MAX      (16u << 10) /* of the body of an entry of hub.ledger/1 */
 
 enum wire_mode { WIRE_INSPECT, WIRE_SERVE, WIRE_MODE_LAST = WIRE_SERVE };
 enum wire_class { WIRE_CLASS_PURE, WIRE_CLASS_NETWORK, WIRE_CLASS_LAST = WIRE_CLASS_NETWORK };
@@ -68,6 +76,16 @@ enum wire_outcome {
     WIRE_RETRY,
     WIRE_UNKNOWN,
     WIRE_OUTCOME_LAST = WIRE_UNKNOWN
+};
+/* Whose a kept value is, and how a call about one went. */
+enum wire_scope { WIRE_SCOPE_JOB, WIRE_SCOPE_ACCOUNT, WIRE_SCOPE_LAST = WIRE_SCOPE_ACCOUNT };
+enum wire_status {
+    WIRE_STATUS_OK,
+    WIRE_STATUS_EXISTS,
+    WIRE_STATUS_LIMIT,
+    WIRE_STATUS_FAILED, /* stable storage does not take it */
+    WIRE_STATUS_CLOSED, /* the attempt is over */
+    WIRE_STATUS_LAST = WIRE_STATUS_CLOSED
 };
 enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR };
 
@@ -134,6 +152,12 @@ const char *wire_mechanism_name(unsigned mechanism);
 
 #define WIRE_SHUTDOWN_FIELDS(F)
 
+#define WIRE_ANSWER_FIELDS(F)                                                                      \
+    F(u32, call, UINT32_MAX) /* the number that the call had */                                    \
+    F(u32, status, WIRE_STATUS_LAST)                                                               \
+    F(u32, count, WIRE_VALUES_MAX)                                                                 \
+    F(str, values, WIRE_VALUES_MAX *(WIRE_VALUE_SPACE) + WIRE_VALUE_MAX) /* wire_value records */
+
 #define WIRE_HELLO_FIELDS(F)                                                                       \
     F(u32, protocol, UINT32_MAX)                                                                   \
     F(u32, abi, UINT32_MAX)
@@ -166,6 +190,33 @@ const char *wire_mechanism_name(unsigned mechanism);
 
 #define WIRE_NEED_FIELDS(F) F(u32, count, WIRE_GRANT_MAX) /* scratch files */
 
+/* Calls of hub.keep/1 and hub.ledger/1: the token is that of the job. */
+#define WIRE_KEEP_PUT_FIELDS(F)                                                                    \
+    F(u32, call, UINT32_MAX) /* the runner's own number, which ANSWER gives back */                \
+    F(u32, scope, WIRE_SCOPE_LAST)                                                                 \
+    F(u32, only_new, 1)                                                                            \
+    F(u32, removes, 1)            /* then there is no value */                                     \
+    F(u64, expires_ms, INT64_MAX) /* from now; 0: never */                                         \
+    F(str, key, WIRE_KEY_MAX)                                                                      \
+    F(str, value, WIRE_VALUE_MAX)
+
+#define WIRE_KEEP_GET_FIELDS(F)                                                                    \
+    F(u32, call, UINT32_MAX)                                                                       \
+    F(u32, scope, WIRE_SCOPE_LAST)                                                                 \
+    F(str, key, WIRE_KEY_MAX)
+
+#define WIRE_KEEP_LIST_FIELDS(F)                                                                   \
+    F(u32, call, UINT32_MAX)                                                                       \
+    F(u32, scope, WIRE_SCOPE_LAST)                                                                 \
+    F(u32, limit, WIRE_VALUES_MAX)                                                                 \
+    F(str, prefix, WIRE_KEY_MAX)                                                                   \
+    F(str, after, WIRE_KEY_MAX)
+
+#define WIRE_LEDGER_APPEND_FIELDS(F)                                                               \
+    F(u32, call, UINT32_MAX)                                                                       \
+    F(str, kind, WIRE_CODE_MAX)                                                                    \
+    F(str, body, WIRE_ENTRY_MAX) /* a JSON object */
+
 /* X(TYPE, name, number, which end sends it, descriptors at most) */
 #define WIRE_FRAMES(X)                                                                             \
     X(CONFIG, config, 1, HUBD, 2)                                                                  \
@@ -173,6 +224,7 @@ const char *wire_mechanism_name(unsigned mechanism);
     X(CANCEL, cancel, 3, HUBD, 0)                                                                  \
     X(GRANT, grant, 4, HUBD, WIRE_GRANT_MAX)                                                       \
     X(SHUTDOWN, shutdown, 5, HUBD, 0)                                                              \
+    X(ANSWER, answer, 6, HUBD, 0)                                                                  \
     X(HELLO, hello, 16, RUNNER, 0)                                                                 \
     X(READY, ready, 17, RUNNER, 0)                                                                 \
     X(REFUSED, refused, 18, RUNNER, 0)                                                             \
@@ -180,7 +232,11 @@ const char *wire_mechanism_name(unsigned mechanism);
     X(PROGRESS, progress, 20, RUNNER, 0)                                                           \
     X(LOG, log, 21, RUNNER, 0)                                                                     \
     X(NEED, need, 22, RUNNER, 0)                                                                   \
-    X(CONFINED, confined, 23, RUNNER, 0)
+    X(CONFINED, confined, 23, RUNNER, 0)                                                           \
+    X(KEEP_PUT, keep_put, 24, RUNNER, 0)                                                           \
+    X(KEEP_GET, keep_get, 25, RUNNER, 0)                                                           \
+    X(KEEP_LIST, keep_list, 26, RUNNER, 0)                                                         \
+    X(LEDGER_APPEND, ledger_append, 27, RUNNER, 0)
 
 /* Records: what a frame holds several of, one after the other, in one of its strings. */
 #define WIRE_FILE_FIELDS(F)                                                                        \
@@ -199,11 +255,17 @@ const char *wire_mechanism_name(unsigned mechanism);
 
 #define WIRE_PORT_FIELDS(F)  F(u32, port, 65535) /* of TCP, to connect to */
 
+#define WIRE_VALUE_FIELDS(F)                                                                       \
+    F(u64, kept_at, INT64_MAX) /* wall clock, ms */                                                \
+    F(str, key, WIRE_KEY_MAX)                                                                      \
+    F(str, value, WIRE_VALUE_MAX)
+
 #define WIRE_RECORDS(X)                                                                            \
     X(FILE, file)                                                                                  \
     X(ARTIFACT, artifact)                                                                          \
     X(PLACE, place)                                                                                \
-    X(PORT, port)
+    X(PORT, port)                                                                                  \
+    X(VALUE, value)
 
 /* --- What is made of them ----------------------------------------------------------------------*/
 
@@ -217,6 +279,10 @@ const char *wire_mechanism_name(unsigned mechanism);
 #define WIRE_ARTIFACT_MAX (0 WIRE_ARTIFACT_FIELDS(WIRE_ADD_SPACE))
 #define WIRE_PLACE_MAX    (0 WIRE_PLACE_FIELDS(WIRE_ADD_SPACE))
 #define WIRE_PORT_MAX     (0 WIRE_PORT_FIELDS(WIRE_ADD_SPACE))
+
+/* A value without its bytes, which are limited for a whole ANSWER. */
+#define WIRE_VALUE_SPACE                                                                           \
+    (WIRE_SPACE_u64(INT64_MAX) + WIRE_SPACE_str(WIRE_KEY_MAX) + WIRE_SPACE_str(0))
 
 typedef uint32_t wire_u32;
 typedef uint64_t wire_u64;
