@@ -143,6 +143,7 @@ void host_fail_forgotten(struct job *job);
 const void *ext_timer_init(struct runner *runner); /* a hub_timer_api. [any] */
 const void *ext_pool_init(struct runner *runner);  /* a hub_pool_api. [any] */
 const void *ext_http_init(struct runner *runner);  /* a hub_http_api. [main] */
+const void *ext_net_init(struct runner *runner);   /* a hub_net_api. [main] */
 
 const void *ext_keep_init(struct runner *runner);   /* a hub_keep_api. [any] */
 const void *ext_ledger_init(struct runner *runner); /* a hub_ledger_api. [any] */

@@ -446,6 +446,31 @@ typedef struct hub_ledger_api {
     int32_t (*append)(hub_job *job, hub_str kind, hub_str body, hub_keep_done *done, void *context);
 } hub_ledger_api;
 
+/* Connections of one's own: host->extension(HUB_EXT_NET). For protocols that are not HTTP, and for
+ * libraries that speak them. The kernel confines a connector to the TCP ports of the hosts that its
+ * descriptor asks for; which addresses it may speak to is asked here, before each connection. */
+#define HUB_EXT_NET "hub.net/1"
+
+typedef struct hub_net_api {
+    uint32_t size;
+    uint32_t reserved;
+    /* May a connection be made to `address` (a struct sockaddr of IPv4 or IPv6), to which the name
+     * `host` was resolved? `host` is without brackets; `port` 1 to 65535. The rules are those of
+     * HUB_EXT_HTTP: hosts that the descriptor asks for and the operator grants, and public
+     * addresses unless the operator has allowed it. HUB_CALL_OK, or _INVALID with one word for
+     * what it is in `why`, which lives as long as the process ("private", "loopback", …, or
+     * "host"). [any] */
+    int32_t (*may_connect)(hub_str host, uint32_t port, const void *address, uint32_t address_size,
+                           hub_str *why);
+    /* For a library that opens its connections itself: from now on the C library's connect(), when
+     * it is called on this thread, calls `instead` with this context, and does what that says: 0,
+     * or -1 with errno. NULL: as ever. Not to be called from within `instead`, where connect() is
+     * as ever. [any] */
+    void (*on_connect)(int (*instead)(void *context, int fd, const void *address,
+                                      uint32_t address_size),
+                       void *context);
+} hub_net_api;
+
 /* --- The descriptor ----------------------------------------------------------------------------*/
 
 /* May an attempt be repeated when it is not known how the last one ended? */
