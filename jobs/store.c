@@ -61,15 +61,20 @@ void store_op_free(struct store_op *op)
     }
 }
 
-bool store_op_is_write(enum store_op_kind kind)
+static enum store_op_class class_of(enum store_op_kind kind)
 {
-    static const bool writes[STORE_OP_COUNT] = {
-#define X(name, member, write) [STORE_##name] = write,
+    static const unsigned char classes[STORE_OP_COUNT] = {
+#define X(name, member, class) [STORE_##name] = class,
         STORE_OP_MAP(X)
 #undef X
     };
 
-    return writes[kind];
+    return classes[kind];
+}
+
+bool store_op_is_write(enum store_op_kind kind)
+{
+    return class_of(kind) == STORE_WRITES;
 }
 
 static bool takes_new_work(const struct store_op *op)
@@ -131,6 +136,9 @@ static int apply_one(struct store *self, struct store_op *op)
         op->err = HUB_ERR_STORAGE_FULL;
         return 0;
     }
+    if (class_of(op->kind) == STORE_READS_SETTLED) {
+        return self->backend->vtable->settle ? self->backend->vtable->settle(self->backend) : 0;
+    }
     return self->backend->vtable->apply(self->backend, op);
 }
 
@@ -185,6 +193,22 @@ static void fail_batch(struct store *self, struct chain *batch, int err)
     }
 }
 
+/* Hands settled reads on to the reader, now that it sees what they need. */
+static void pass_reads(struct store *self, struct chain *batch)
+{
+    struct chain rest = {0};
+
+    while (batch->first) {
+        struct store_op *op = chain_shift(batch);
+        if (class_of(op->kind) == STORE_READS_SETTLED) {
+            mailbox_push(&self->reads, &op->mail);
+        } else {
+            chain_append(&rest, op);
+        }
+    }
+    *batch = rest;
+}
+
 static void run_batch(struct store *self, struct chain *todo)
 {
     struct chain batch = {0};
@@ -197,6 +221,12 @@ static void run_batch(struct store *self, struct chain *todo)
         fail_batch(self, &batch, err);
     }
     count_batch(self, &batch, err, clock_mono_ns() - start_ns);
+    if (err == 0) {
+        pass_reads(self, &batch);
+    }
+    if (!batch.first) {
+        return;
+    }
     /* The chain hangs on its first operation: one push, at most one wake. */
     mailbox_push(&self->results, &batch.first->mail);
 }
@@ -322,7 +352,7 @@ void store_submit(struct store *self, struct store_op *op)
     op->err = 0;
     op->event_seq = 0;
     atomic_fetch_add_explicit(&self->pending, 1, memory_order_relaxed);
-    mailbox_push(store_op_is_write(op->kind) ? &self->writes : &self->reads, &op->mail);
+    mailbox_push(class_of(op->kind) == STORE_READS ? &self->reads : &self->writes, &op->mail);
 }
 
 static void finish_op(struct store *self, struct store_op *op)

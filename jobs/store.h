@@ -45,7 +45,12 @@
 #include "jobs/blob.h"
 #include "jobs/job.h"
 
-/* X(NAME, member, is a write) */
+/* What an operation does. A settled read is one for which the backend must first bring up to date
+ * what it writes seldom (settle() below): it comes after the writes that were submitted before it.
+ */
+enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2 };
+
+/* X(NAME, member, class: false and true stand for the first two) */
 #define STORE_OP_MAP(X)                                                                            \
     X(JOB_INSERT, job_insert, true)                                                                \
     X(JOB_START, job_start, true)                                                                  \
@@ -60,11 +65,11 @@
     X(BLOB_DISCARD, blob_discard, true)                                                            \
     X(JOB_GET, job_get, false)                                                                     \
     X(JOB_INPUT, job_input, false)                                                                 \
-    X(JOB_LIST, job_list, false)                                                                   \
-    X(JOB_COUNTS, job_counts, false)                                                               \
+    X(JOB_LIST, job_list, STORE_READS_SETTLED)                                                     \
+    X(JOB_COUNTS, job_counts, STORE_READS_SETTLED)                                                 \
     X(ARTIFACT_GET, artifact_get, false)                                                           \
     X(EVENT_LIST, event_list, false)                                                               \
-    X(ACTIVE_LIST, active_list, false)                                                             \
+    X(ACTIVE_LIST, active_list, STORE_READS_SETTLED)                                               \
     X(QUEUE_LIST, queue_list, false)                                                               \
     X(KEY_LIST, key_list, false)
 
@@ -345,6 +350,8 @@ struct store_backend_vtable {
      * failed commit or apply, rollback() is called and must leave the backend usable. */
     int (*begin)(struct store_backend *self);
     int (*apply)(struct store_backend *self, struct store_op *op);
+    /* Within a transaction: what settled reads need is written. NULL: nothing to do. */
+    int (*settle)(struct store_backend *self);
     int (*commit)(struct store_backend *self);
     void (*rollback)(struct store_backend *self);
     /* [reader] Answers one read; sets op->err. */

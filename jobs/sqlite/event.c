@@ -44,7 +44,8 @@ int lite_events_load(struct lite_events *self, struct lite_db *db)
     int got = lite_step(&call);
 
     if (got > 0) {
-        self->last = lite_int(&call);
+        int64_t last = lite_int(&call);
+        self->last = last > self->last ? last : self->last;
     }
     lite_end(&call);
     return got < 0 ? got : 0;
@@ -60,7 +61,7 @@ int lite_events_add(struct lite_events *self, struct lite_db *db, struct store_e
         .type_len = htole32((uint32_t)event->type.len),
         .queue_len = htole32((uint32_t)event->queue.len),
     };
-    int err = self->packed.len >= ROW_MAX ? lite_events_flush(self, db) : 0;
+    int err = self->packed.len >= ROW_MAX ? lite_events_flush(self, db, str_of(NULL, 0)) : 0;
 
     if (err < 0) {
         return err;
@@ -77,7 +78,7 @@ int lite_events_add(struct lite_events *self, struct lite_db *db, struct store_e
     return 0;
 }
 
-int lite_events_flush(struct lite_events *self, struct lite_db *db)
+int lite_events_flush(struct lite_events *self, struct lite_db *db, struct str sums)
 {
     struct lite_call call = lite_call(db, LITE_EVENT_INSERT);
 
@@ -88,6 +89,7 @@ int lite_events_flush(struct lite_events *self, struct lite_db *db)
     lite_bind_int(&call, self->count);
     lite_bind_int(&call, self->at);
     lite_bind_blob(&call, self->packed.ptr, self->packed.len);
+    lite_bind_blob(&call, sums.ptr, sums.len);
     int err = lite_run(&call);
     if (err == 0) {
         lite_events_clear(self);

@@ -23,11 +23,13 @@ struct lite_events {
 
 void lite_events_init(struct lite_events *self);
 void lite_events_release(struct lite_events *self);
+/* Numbers go on from those in the database, or from those that were given already. */
 HUB_MUST_CHECK int lite_events_load(struct lite_events *self, struct lite_db *db);
 /* event->seq is given here. */
 HUB_MUST_CHECK int lite_events_add(struct lite_events *self, struct lite_db *db,
                                    struct store_event *event);
-HUB_MUST_CHECK int lite_events_flush(struct lite_events *self, struct lite_db *db);
+/* Writes the row; `sums` (tally.h) ride along. */
+HUB_MUST_CHECK int lite_events_flush(struct lite_events *self, struct lite_db *db, struct str sums);
 void lite_events_clear(struct lite_events *self); /* the transaction was rolled back */
 
 /* Removes rows beyond the number and the time for which events are kept, as whole transactions; not

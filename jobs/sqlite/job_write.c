@@ -51,8 +51,8 @@ int lite_job_find_seq(struct lite *self, int64_t seq, struct arena *arena, struc
 int lite_job_changed(struct lite *self, const struct lite_job *job, enum job_state from, int64_t at,
                      uint64_t *ret_event_seq)
 {
-    int err = lite_tally_note(&self->tally, &self->writer, job->seq, job->queue, from, job->state,
-                              at + job->retention_ms);
+    int err = lite_tally_note(&self->tally, &self->writer, self->events.last, job->seq, job->queue,
+                              from, job->state, at + job->retention_ms);
     if (err < 0) {
         return err;
     }
@@ -453,9 +453,9 @@ int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct
     if (err == 0) {
         err = lite_run_int(&self->writer, LITE_JOB_DELETE, seq);
     }
-    return err < 0
-               ? err
-               : lite_tally_note(&self->tally, &self->writer, seq, queue, state, LITE_NO_STATE, 0);
+    return err < 0 ? err
+                   : lite_tally_note(&self->tally, &self->writer, self->events.last, seq, queue,
+                                     state, LITE_NO_STATE, 0);
 }
 
 int lite_job_delete(struct lite *self, struct store_op *op)

@@ -71,6 +71,16 @@ static int read_number(struct lite_db *db, enum lite_statement statement, int64_
     return got < 0 ? got : 0;
 }
 
+static int load_writer(struct lite *self, struct hub_error *error)
+{
+    int err = lite_events_load(&self->events, &self->writer);
+
+    if (err == 0) {
+        err = lite_tally_load(&self->tally, &self->writer, self->events.last);
+    }
+    return err < 0 ? hub_fail(error, err, "cannot read the database") : 0;
+}
+
 static int open_writer(struct lite *self, struct hub_error *error)
 {
     int err = lite_db_open(&self->writer, self->path, self->synchronous, false, self->log, error);
@@ -80,6 +90,9 @@ static int open_writer(struct lite *self, struct hub_error *error)
     }
     if (err == 0) {
         err = lite_db_prepare(&self->writer, LITE_WRITER, error);
+    }
+    if (err == 0) {
+        err = load_writer(self, error);
     }
     if (err < 0) {
         lite_db_close(&self->writer);
@@ -114,6 +127,14 @@ static int backend_apply(struct store_backend *backend, struct store_op *op)
     return functions[op->kind](lite_of(backend), op);
 }
 
+static int backend_settle(struct store_backend *backend)
+{
+    struct lite *self = lite_of(backend);
+
+    ASSERT_THREAD(THREAD_STORE);
+    return lite_tally_settle(&self->tally, &self->writer, self->events.last);
+}
+
 static void leave_passage(struct lite *self, int frames)
 {
     if (self->in_passage) {
@@ -126,10 +147,12 @@ static int backend_commit(struct store_backend *backend)
 {
     struct lite *self = lite_of(backend);
     struct hub_error error;
-    int err = lite_tally_flush(&self->tally, &self->writer);
+    struct str sums;
+    int err = lite_tally_ride(&self->tally, &self->writer, self->events.count > 0,
+                              self->events.last, &sums);
 
     if (err == 0) {
-        err = lite_events_flush(&self->events, &self->writer);
+        err = lite_events_flush(&self->events, &self->writer, sums);
     }
     if (err == 0 && self->published.len > 0) {
         err = blob_sync(self->blobs, &error);
@@ -142,6 +165,7 @@ static int backend_commit(struct store_backend *backend)
         return err;
     }
     leave_passage(self, self->log_frames);
+    lite_tally_committed(&self->tally);
     lite_keys_committed(&self->keys);
     lite_blobs_committed(self);
     return 0;
@@ -165,7 +189,7 @@ static void backend_rollback(struct store_backend *backend)
     }
     leave_passage(self, -1);
     lite_keys_rolled_back(&self->keys);
-    lite_tally_clear(&self->tally);
+    lite_tally_rolled_back(&self->tally);
     lite_events_clear(&self->events);
     lite_blobs_rolled_back(self);
 }
@@ -207,7 +231,7 @@ static void backend_free(struct store_backend *backend)
     lite_db_close(&self->reader);
     lite_db_close(&self->writer); /* the last one folds the log in */
     lite_keys_release(&self->keys);
-    lite_tally_clear(&self->tally);
+    lite_tally_release(&self->tally);
     lite_events_release(&self->events);
     free(self->orphans.items);
     free(self->published.items);
@@ -220,6 +244,7 @@ static const struct store_backend_vtable vtable = {
     .name = "sqlite",
     .begin = backend_begin,
     .apply = backend_apply,
+    .settle = backend_settle,
     .commit = backend_commit,
     .rollback = backend_rollback,
     .read = backend_read,
@@ -282,9 +307,6 @@ static int open_all(struct lite *self, struct hub_error *error)
     if (err == 0) {
         err = read_number(&self->writer, LITE_AFTER_ANY, &any_flows);
         self->any_flows = any_flows != 0;
-    }
-    if (err == 0) {
-        err = lite_events_load(&self->events, &self->writer);
     }
     if (err == 0) {
         err = lite_keys_load(&self->keys, &self->writer);

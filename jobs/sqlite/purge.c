@@ -94,7 +94,7 @@ static int purge_jobs(struct lite *self, struct store_op *op)
     int found = 0;
 
     /* The zones must say what this transaction did so far. */
-    int err = lite_tally_flush(&self->tally, &self->writer);
+    int err = lite_tally_settle(&self->tally, &self->writer, self->events.last);
     while (err == 0 && (found = find_zone(self, purge->now, &zone)) > 0 &&
            purge->ret_removed < purge->limit) {
         err = purge_zone(self, op, zone, purge->limit - purge->ret_removed);

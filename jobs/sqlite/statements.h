@@ -77,7 +77,7 @@
     X(NOW_DELETE, LITE_WRITER, "DELETE FROM job_now WHERE seq = ?")                                \
     X(JOB_DELETE, LITE_WRITER, "DELETE FROM job WHERE seq = ?")                                    \
     X(EVENT_INSERT, LITE_WRITER,                                                                   \
-      "INSERT INTO event (first, count, at, packed) VALUES (?, ?, ?, ?)")                          \
+      "INSERT INTO event (first, count, at, packed, sums) VALUES (?, ?, ?, ?, ?)")                 \
     X(ZONE_CHANGE, LITE_WRITER,                                                                    \
       "INSERT INTO job_zone VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET"                 \
       " jobs = jobs + ?2, unfinished = unfinished + ?3, finished = finished | ?4,"                 \
@@ -87,6 +87,10 @@
       "INSERT INTO job_count VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET count = count + ?3")    \
     X(COUNT_DELETE_ZERO, LITE_WRITER,                                                              \
       "DELETE FROM job_count WHERE queue = ? AND state = ? AND count = 0")                         \
+    X(TALLY_SET, LITE_WRITER, "UPDATE tally SET event = ? WHERE one = 1")                          \
+    X(TALLY_MISSING, LITE_WRITER,                                                                  \
+      "SELECT sums FROM event WHERE first > (SELECT event FROM tally WHERE one = 1)"               \
+      " AND sums IS NOT NULL ORDER BY first")                                                      \
     /* flows */                                                                                    \
     X(AFTER_INSERT, LITE_WRITER,                                                                   \
       "INSERT INTO job_after (child, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")                \

@@ -15,6 +15,7 @@
 #ifndef HUB_TESTS_STORE_HARNESS_H
 #define HUB_TESTS_STORE_HARNESS_H
 
+#include <string.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -10,7 +10,7 @@
 /* --- Operations --------------------------------------------------------------------------------*/
 
 static const bool writes[STORE_OP_COUNT] = {
-#define X(name, member, write) [STORE_##name] = write,
+#define X(name, member, class) [STORE_##name] = (class) == STORE_WRITES,
     STORE_OP_MAP(X)
 #undef X
 };
