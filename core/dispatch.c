@@ -69,6 +69,7 @@ static int place(struct dispatch *self, const struct jobs_attempt *attempt, stru
         .max_attempts = attempt->max_attempts,
         .input = attempt->input,
         .account = attempt->account,
+        .account_name = attempt->account,
         .idempotency_key = str_of(id, ID_TEXT_LEN), /* of the job: the same in every attempt */
         .traceparent = attempt->traceparent,
         .timeout_ms = attempt->timeout_ms,

@@ -6,6 +6,7 @@
 #include "base/thread.h"
 #include "dispatch.h"
 #include "http/server.h"
+#include "keep.h"
 #include "lock.h"
 #include "notify.h"
 #include "paths.h"
@@ -189,6 +190,13 @@ static void on_capacity(void *context, struct str connector)
     dispatch_capacity(((struct hub *)context)->dispatch, connector);
 }
 
+static void on_keep(void *context, struct supervisor_call *call, const struct supervisor_keep *keep)
+{
+    struct hub *self = context;
+
+    keep_take(self->store, self->supervisor, call, keep);
+}
+
 static void on_scanned(void *context);
 
 static const struct supervisor_events SUPERVISOR_EVENTS = {
@@ -196,6 +204,7 @@ static const struct supervisor_events SUPERVISOR_EVENTS = {
     .on_progress = on_progress,
     .on_capacity = on_capacity,
     .on_scanned = on_scanned,
+    .on_keep = on_keep,
 };
 
 /* --- Coming up ---------------------------------------------------------------------------------*/

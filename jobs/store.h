@@ -44,6 +44,7 @@
 #include "base/mailbox.h"
 #include "jobs/blob.h"
 #include "jobs/job.h"
+#include "jobs/ledger.h"
 
 /* What an operation does. A settled read is one for which the backend must first bring up to date
  * what it writes seldom (settle() below): it comes after the writes that were submitted before it.
@@ -61,8 +62,14 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(QUEUE_PUT, queue_put, true)                                                                  \
     X(KEY_PUT, key_put, true)                                                                      \
     X(KEY_DELETE, key_delete, true)                                                                \
+    X(KEEP_PUT, keep_put, true)                                                                    \
+    X(LEDGER_APPEND, ledger_append, true)                                                          \
     X(PURGE, purge, true)                                                                          \
     X(BLOB_DISCARD, blob_discard, true)                                                            \
+    X(KEEP_GET, keep_get, false)                                                                   \
+    X(KEEP_LIST, keep_list, false)                                                                 \
+    X(LEDGER_LIST, ledger_list, false)                                                             \
+    X(LEDGER_VERIFY, ledger_verify, false)                                                         \
     X(JOB_GET, job_get, false)                                                                     \
     X(JOB_INPUT, job_input, false)                                                                 \
     X(JOB_LIST, job_list, STORE_READS_SETTLED)                                                     \
@@ -202,8 +209,100 @@ struct store_key_delete {
     struct str id;
 };
 
-/* Removes at most `limit` finished jobs whose retention has passed, expired artifacts that no job
- * needs, old events (never the last one) and idempotency records. */
+/* Who keeps something, or puts it on record: an attempt of a connector. */
+struct store_keeper {
+    struct id job;
+    uint32_t attempt;
+    struct str connector;
+    struct str account; /* name of the job's account; empty: none */
+    /* The value is the connector's, under the account; else the connector's, with the job. */
+    bool of_account;
+};
+
+/* The most that a job may keep for a connector; bytes are those of keys and values. */
+#define STORE_KEEP_JOB_ITEMS_MAX 16
+#define STORE_KEEP_JOB_BYTES_MAX (256 << 10)
+/* And of an account, see struct store_sqlite_options. */
+#define STORE_KEEP_ITEMS_MAX  1000000u
+#define STORE_KEEP_BYTES_MAX  ((uint64_t)256 << 20)
+#define STORE_KEEP_LIST_BYTES ((size_t)64 << 10) /* values of one KEEP_LIST */
+
+/* A value that is kept; what a job keeps goes with it. HUB_ERR_CLOSED if this is not the job's
+ * running attempt (the fence; one whose start is not yet written is fine), HUB_ERR_CONFLICT if
+ * `only_new` and there is one already that has not expired, HUB_ERR_LIMIT if its owner may have no
+ * more. To remove what is not there is no error. */
+struct store_keep_put {
+    struct store_keeper keeper;
+    bool only_new;
+    bool removes;
+    struct str key;
+    struct str value; /* bytes; may be empty */
+    int64_t at;
+    int64_t expires_at; /* 0: never. Not looked at for a job's. */
+};
+
+struct store_kept {
+    struct str key;
+    struct str value;
+    int64_t kept_at;
+};
+/* HUB_ERR_NOT_FOUND. */
+struct store_keep_get {
+    struct store_keeper keeper;
+    struct str key;
+    int64_t now;
+    struct store_kept ret_kept;
+};
+
+/* Those that begin with `prefix` and come after `after`, by key: at most `limit`, and of
+ * STORE_KEEP_LIST_BYTES, but at least one if there is one. */
+struct store_keep_list {
+    struct store_keeper keeper;
+    struct str prefix;
+    struct str after;
+    unsigned limit;
+    int64_t now;
+    struct store_kept *ret_values;
+    unsigned ret_count;
+};
+
+/* An entry of the ledger. HUB_ERR_CLOSED as in KEEP_PUT. Time never goes back: if `at` is before
+ * the last entry's, that one's is taken. */
+struct store_ledger_append {
+    struct store_keeper keeper; /* of_account means nothing here */
+    struct str kind;
+    struct str body;
+    int64_t at;
+    int64_t ret_seq;
+};
+
+/* Entries in their order. One call looks at a bounded number of them: it may return fewer than
+ * `limit`, even none, with `ret_more`; the next call then goes on with `after` = ret_next. */
+struct store_ledger_list {
+    int64_t after;        /* seq; 0: from the first */
+    int64_t from;         /* 0: open; inclusive */
+    int64_t to;           /* 0: open; exclusive */
+    struct str connector; /* empty: all */
+    struct str account;   /* empty: all */
+    unsigned limit;
+    struct ledger_entry *ret_entries;
+    unsigned ret_count;
+    bool ret_more;
+    int64_t ret_next;
+};
+
+/* Checks entries from the one after `seq` on, whose hash is `hash`; both all zero at first. One
+ * call checks a bounded number and leaves in both the last good one; with `ret_more` the next call
+ * goes on from there. */
+struct store_ledger_verify {
+    int64_t seq;
+    struct sha256_digest hash;
+    int64_t ret_first_bad; /* the first entry that is missing or not what it was; 0: none */
+    bool ret_more;
+};
+
+/* Removes at most `limit` finished jobs whose retention has passed, expired values, expired
+ * artifacts that no job needs, old events (never the last one) and idempotency records. */
 struct store_purge {
     int64_t now;
     unsigned limit;
@@ -377,6 +476,9 @@ struct store_sqlite_options {
     uint64_t idempotency_max; /* keys kept at once, some 12 bytes of memory each; 0: 32 Mi */
     uint64_t events_max;      /* events kept, about; 0: 1,000,000 */
     int64_t events_keep_ms;   /* and for how long; 0: 24 hours */
+    /* Of what a connector keeps under one account; 0: STORE_KEEP_ITEMS_MAX, _BYTES_MAX. */
+    uint64_t keep_items_max;
+    uint64_t keep_bytes_max;
 };
 /* Opens or creates the database, runs the missing migrations. HUB_ERR_CORRUPT, HUB_ERR_IO,
  * HUB_ERR_STORAGE_FULL, HUB_ERR_CONFLICT if it is newer than this program. */

@@ -42,6 +42,14 @@ static void end_succeed(struct probe_run *run)
         run->host->succeed(run->job, str_of(json_object_to_json_string(result)));
         return;
     }
+    if (json_object_array_length(run->answers) > 0) {
+        json_object *told = json_object_new_object();
+        json_object_object_add(told, "attempt", json_object_new_int64(run->job->attempt));
+        json_object_object_add(told, "answers", json_object_get(run->answers));
+        run->host->succeed(run->job, str_of(json_object_to_json_string(told)));
+        json_object_put(told);
+        return;
+    }
     char text[256];
     snprintf(text, sizeof(text),
              "{\"attempt\":%u,\"max_attempts\":%u,\"files\":%u,\"waits\":%lld,\"pid\":%ld}",
@@ -247,6 +255,24 @@ static void end_double_complete(struct probe_run *run)
     run->host->succeed(job, HUB_STR("{\"second\":true}"));
 }
 
+static void ignore(void *context, int32_t status, const hub_kept *values, uint32_t count)
+{
+    const hub_host *host = context;
+    (void)status;
+    (void)values;
+    (void)count;
+    host->log(NULL, HUB_LOG_ERROR, HUB_STR("The probe got an answer for a job that is over."));
+}
+
+/* Does not wait for the answer. */
+static void end_complete_in_call(struct probe_run *run)
+{
+    const hub_keep_api *keep = run->host->extension(HUB_EXT_KEEP);
+    keep->put(run->job, HUB_KEEP_JOB, 0, HUB_STR("late"), HUB_STR("late"), 0, ignore,
+              (void *)run->host);
+    end_succeed(run);
+}
+
 static void end_never_complete(struct probe_run *run)
 {
     (void)run;
@@ -288,6 +314,7 @@ static const struct probe_act ACTS[] = {
     {"garbage", NULL, end_garbage},
     {"double_complete", NULL, end_double_complete},
     {"never_complete", NULL, end_never_complete},
+    {"complete_in_call", NULL, end_complete_in_call},
 };
 
 static const struct probe_act *find_act(const char *name)
@@ -326,6 +353,7 @@ static void probe_run_free(struct probe_run *run)
     if (!run)
         return;
     json_object_put(run->input);
+    json_object_put(run->answers);
     free(run);
 }
 
@@ -371,6 +399,7 @@ static struct probe_run *probe_run_new(const hub_host *host, hub_job *job)
     run->times = member_int(run, "times", 1);
     run->deaf = member_int(run, "deaf", 0) != 0;
     run->wake = host->now_ms() + run->ms;
+    run->answers = json_object_new_array();
     return run;
 }
 
@@ -383,7 +412,7 @@ static void start(hub_instance *instance, hub_job *job)
                    (hub_str){0});
         return;
     }
-    probe_drive(run);
+    probe_calls(run);
 }
 
 /* The host is all the state there is. */

@@ -1,9 +1,10 @@
 /*
  * probe: a connector that behaves, or misbehaves, as its input says. See README.md.
  *
- * An attempt waits `times` times `ms` milliseconds, doing something small after each wait, and then
- * does what it was asked. How it waits is all that the two modes differ in: drive_blocking.c sleeps
- * on [work], drive_async.c takes timers on [main].
+ * An attempt makes its `calls` to the host, one after the other, then waits `times` times `ms`
+ * milliseconds, doing something small after each wait, and then does what it was asked. How it
+ * waits is all that the two modes differ in: drive_blocking.c sleeps on [work], drive_async.c takes
+ * timers on [main].
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -32,10 +33,21 @@ struct probe_run {
     int64_t done; /* waits behind us */
     int64_t wake; /* when the present wait ends, on host->now_ms()'s clock */
     bool deaf;
+    /* What it asks of hub.keep/1 and hub.ledger/1 before it waits. */
+    size_t call;          /* the next one */
+    json_object *answers; /* so far */
+    bool answered;
+    bool calling;
+    int64_t burst_left;
+    int32_t burst_taken;
+    bool burst_full;
 };
 
 /* How often a wait asks whether the job was cancelled. */
 enum { PROBE_SLICE_MS = 10 };
+
+/* Makes the calls that the input asks for, one after the other, and then drives the run. */
+void probe_calls(struct probe_run *run);
 
 /* Carries the run through its waits and then calls probe_run_end(). One per mode. */
 void probe_drive(struct probe_run *run);

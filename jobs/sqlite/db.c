@@ -189,6 +189,12 @@ void lite_bind_blob(struct lite_call *self, const void *bytes, size_t len)
     }
 }
 
+void lite_bind_bytes(struct lite_call *self, struct str bytes)
+{
+    note_bind(self, sqlite3_bind_blob64(self->statement, ++self->parameter,
+                                        bytes.len > 0 ? bytes.ptr : "", bytes.len, SQLITE_STATIC));
+}
+
 void lite_bind_id(struct lite_call *self, const struct id *id)
 {
     lite_bind_blob(self, id->bytes, sizeof id->bytes);

@@ -66,6 +66,7 @@ void lite_bind_null(struct lite_call *self);
 void lite_bind_str(struct lite_call *self, struct str text);  /* empty: null */
 void lite_bind_text(struct lite_call *self, struct str text); /* empty: the empty text */
 void lite_bind_blob(struct lite_call *self, const void *bytes, size_t len); /* empty: null */
+void lite_bind_bytes(struct lite_call *self, struct str bytes); /* empty: the empty blob */
 void lite_bind_id(struct lite_call *self, const struct id *id);
 
 int lite_step(struct lite_call *self); /* 1, 0, or a negative enum hub_err */

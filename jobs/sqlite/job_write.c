@@ -442,6 +442,9 @@ int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct
     int err = lite_artifact_drop_of_job(self, seq);
 
     if (err == 0) {
+        err = lite_keep_drop_of_job(self, seq);
+    }
+    if (err == 0) {
         struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_DELETE);
         lite_bind_int(&call, lite_attempt_key(seq, 0));
         lite_bind_int(&call, lite_attempt_key(seq, LITE_ATTEMPT_MAX));

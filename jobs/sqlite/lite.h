@@ -9,6 +9,7 @@
  *     artifact.c     artifacts, held files, blobs          admin.c        queues and keys of the
  * API purge.c        what is over                          checkpoint.c   keeps the log short
  *     job_read.c     get, lists, loading                   other_read.c   artifacts, counts
+ *     keep.c         what attempts keep                    ledger.c       what they put on record
  *     event.c        the outbox
  *
  * A write function checks all that can be wrong with its operation before it changes anything: then
@@ -64,6 +65,7 @@ struct lite {
     int log_frames;  /* length of the log after the last commit */
     int64_t last_job;
     struct lite_events events;
+    bool any_kept;  /* false: no job keeps anything */
     bool any_flows; /* false: nobody has ever waited for a job */
     struct lite_keys keys;
     struct lite_tally tally;
@@ -164,6 +166,21 @@ int lite_key_put(struct lite *self, struct store_op *op);
 int lite_key_delete(struct lite *self, struct store_op *op);
 int lite_queue_list(struct lite *self, struct store_op *op);
 int lite_key_list(struct lite *self, struct store_op *op);
+
+/* keep.c */
+int lite_keep_put(struct lite *self, struct store_op *op);
+int lite_keep_get(struct lite *self, struct store_op *op);
+int lite_keep_list(struct lite *self, struct store_op *op);
+/* The fence: sets op->err if `keeper` is not the running attempt of its job. */
+HUB_MUST_CHECK int lite_keeper_seq(struct lite *self, struct store_op *op,
+                                   const struct store_keeper *keeper, int64_t *ret_seq);
+HUB_MUST_CHECK int lite_keep_drop_of_job(struct lite *self, int64_t seq);
+HUB_MUST_CHECK int lite_keep_purge(struct lite *self, struct store_op *op);
+
+/* ledger.c */
+int lite_ledger_append(struct lite *self, struct store_op *op);
+int lite_ledger_list(struct lite *self, struct store_op *op);
+int lite_ledger_verify(struct lite *self, struct store_op *op);
 
 /* purge.c */
 int lite_purge(struct lite *self, struct store_op *op);

@@ -4,11 +4,13 @@
 
 extern const char lite_migration_0001[];
 extern const char lite_migration_0002[];
+extern const char lite_migration_0003[];
 
 /* In order; the database's user_version is the number of those that ran. */
 static const char *const migrations[] = {
     lite_migration_0001,
     lite_migration_0002,
+    lite_migration_0003,
 };
 #define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))
 

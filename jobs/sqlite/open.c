@@ -34,6 +34,12 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_QUEUE_PUT] = lite_queue_put,
     [STORE_KEY_PUT] = lite_key_put,
     [STORE_KEY_DELETE] = lite_key_delete,
+    [STORE_KEEP_PUT] = lite_keep_put,
+    [STORE_LEDGER_APPEND] = lite_ledger_append,
+    [STORE_KEEP_GET] = lite_keep_get,
+    [STORE_KEEP_LIST] = lite_keep_list,
+    [STORE_LEDGER_LIST] = lite_ledger_list,
+    [STORE_LEDGER_VERIFY] = lite_ledger_verify,
     [STORE_PURGE] = lite_purge,
     [STORE_BLOB_DISCARD] = discard,
     [STORE_JOB_GET] = lite_job_get,
@@ -272,6 +278,8 @@ static struct lite *lite_new(const struct store_sqlite_options *options, struct 
         .wal_bytes = DEFAULT(options->wal_bytes, WAL_DEFAULT),
         .events_max = DEFAULT(options->events_max, EVENTS_MAX_DEFAULT),
         .events_keep_ms = DEFAULT(options->events_keep_ms, EVENTS_KEEP_MS_DEFAULT),
+        .keep_items_max = DEFAULT(options->keep_items_max, STORE_KEEP_ITEMS_MAX),
+        .keep_bytes_max = DEFAULT(options->keep_bytes_max, STORE_KEEP_BYTES_MAX),
     };
     lite_tally_init(&self->tally);
     lite_events_init(&self->events);
@@ -288,6 +296,7 @@ static struct lite *lite_new(const struct store_sqlite_options *options, struct 
 static int open_all(struct lite *self, struct hub_error *error)
 {
     int64_t any_flows = 0;
+    int64_t any_kept = 0;
     int err = open_writer(self, error);
 
     if (err == 0) {
@@ -307,6 +316,10 @@ static int open_all(struct lite *self, struct hub_error *error)
     if (err == 0) {
         err = read_number(&self->writer, LITE_AFTER_ANY, &any_flows);
         self->any_flows = any_flows != 0;
+    }
+    if (err == 0) {
+        err = read_number(&self->writer, LITE_BOX_ANY_OF_JOB, &any_kept);
+        self->any_kept = any_kept != 0;
     }
     if (err == 0) {
         err = lite_keys_load(&self->keys, &self->writer);

@@ -127,6 +127,9 @@ int lite_purge(struct lite *self, struct store_op *op)
         err = lite_artifact_purge(self, purge);
     }
     if (err == 0) {
+        err = lite_keep_purge(self, op);
+    }
+    if (err == 0) {
         err = purge_events(self, purge);
     }
     if (err == 0) {

@@ -43,6 +43,9 @@
     "artifact.created_at, artifact.expires_at, job.id "                                            \
     "FROM artifact LEFT JOIN job ON job.seq = artifact.job "
 
+#define LITE_LEDGER                                                                                \
+    "SELECT seq, at, connector, account, job, attempt, kind, body, hash FROM ledger "
+
 /* Terminal states are those from 4 on; see the assertion in job_write.c. */
 #define LITE_STATEMENT_MAP(X)                                                                      \
     /* transactions */                                                                             \
@@ -137,6 +140,36 @@
     X(API_KEY_DELETE, LITE_WRITER, "DELETE FROM api_key WHERE id = ?")                             \
     X(API_KEY_ALL, LITE_READER,                                                                    \
       "SELECT id, name, digest, scopes, created_at FROM api_key ORDER BY id")                      \
+    /* what attempts keep */                                                                       \
+    X(BOX_FIND, LITE_BOTH,                                                                         \
+      "SELECT box, items, bytes FROM keep_box WHERE job = ? AND connector = ? AND account = ?")    \
+    X(BOX_INSERT, LITE_WRITER,                                                                     \
+      "INSERT INTO keep_box (job, connector, account, items, bytes) VALUES (?, ?, ?, 0, 0)")       \
+    X(BOX_CHANGE, LITE_WRITER,                                                                     \
+      "UPDATE keep_box SET items = items + ?2, bytes = bytes + ?3 WHERE box = ?1")                 \
+    X(BOX_ANY_OF_JOB, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM keep_box WHERE job > 0)")         \
+    X(BOX_DELETE_OF_JOB, LITE_WRITER, "DELETE FROM keep_box WHERE job = ?")                        \
+    X(VALUES_DELETE_OF_JOB, LITE_WRITER,                                                           \
+      "DELETE FROM keep WHERE box IN (SELECT box FROM keep_box WHERE job = ?)")                    \
+    X(VALUE_FIND, LITE_WRITER,                                                                     \
+      "SELECT length(key) + length(value), expires_at FROM keep WHERE box = ? AND key = ?")        \
+    X(VALUE_PUT, LITE_WRITER, "REPLACE INTO keep VALUES (?, ?, ?, ?, ?)")                          \
+    X(VALUE_DELETE, LITE_WRITER, "DELETE FROM keep WHERE box = ? AND key = ?")                     \
+    X(VALUE_EXPIRED, LITE_WRITER,                                                                  \
+      "SELECT box, length(key) + length(value), key FROM keep WHERE expires_at <= ?"               \
+      " ORDER BY expires_at LIMIT ?")                                                              \
+    X(VALUE_GET, LITE_READER,                                                                      \
+      "SELECT key, value, kept_at FROM keep WHERE box = ? AND key = ?"                             \
+      " AND (expires_at IS NULL OR expires_at > ?)")                                               \
+    X(VALUE_LIST, LITE_READER,                                                                     \
+      "SELECT key, value, kept_at FROM keep WHERE box = ?1 AND key >= ?2 AND key > ?3"             \
+      " AND key < ?4 AND (expires_at IS NULL OR expires_at > ?5) ORDER BY key")                    \
+    X(JOB_SEQ, LITE_READER, "SELECT seq FROM job WHERE id = ?")                                    \
+    /* the ledger */                                                                               \
+    X(LEDGER_LAST, LITE_WRITER, LITE_LEDGER "WHERE seq = (SELECT max(seq) FROM ledger)")           \
+    X(LEDGER_INSERT, LITE_WRITER, "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")         \
+    X(LEDGER_FROM, LITE_READER, "SELECT seq FROM ledger WHERE at >= ? ORDER BY at, seq LIMIT 1")   \
+    X(LEDGER_AFTER, LITE_READER, LITE_LEDGER "WHERE seq > ? ORDER BY seq LIMIT ?")                 \
     /* purge */                                                                                    \
     X(ZONE_DUE, LITE_WRITER,                                                                       \
       "SELECT zone FROM job_zone WHERE purge_at <= ? ORDER BY purge_at LIMIT 1")                   \
