@@ -1,7 +1,7 @@
 # The engine, on top of whatever store is linked.
 
 hub_library(hub_job
-  SOURCES job.c
+  SOURCES batch.c job.c
   LIBS hub_base)
 
 hub_library(hub_jobs

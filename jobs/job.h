@@ -135,6 +135,9 @@ struct job_record {
     struct str error_details; /* JSON object; empty: none */
     bool error_retryable;
 
+    struct id batch; /* that it came with; zero: none */
+    uint64_t batch_line;
+
     const struct id *after;
     unsigned after_count;
     const struct id *files; /* artifacts that the input names */

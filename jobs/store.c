@@ -79,7 +79,8 @@ bool store_op_is_write(enum store_op_kind kind)
 
 static bool takes_new_work(const struct store_op *op)
 {
-    return op->kind == STORE_JOB_INSERT || op->kind == STORE_ARTIFACT_INSERT;
+    return op->kind == STORE_JOB_INSERT || op->kind == STORE_BATCH_APPEND ||
+           op->kind == STORE_ARTIFACT_INSERT;
 }
 
 /* --- [store] -----------------------------------------------------------------------------------*/
@@ -190,6 +191,7 @@ static void fail_batch(struct store *self, struct chain *batch, int err)
     for (struct store_op *op = batch->first; op; op = op->next) {
         op->err = err;
         op->event_seq = 0;
+        op->released_count = 0;
     }
 }
 
@@ -351,6 +353,8 @@ void store_submit(struct store *self, struct store_op *op)
     ASSERT_THREAD(THREAD_LOOP);
     op->err = 0;
     op->event_seq = 0;
+    op->released = NULL;
+    op->released_count = 0;
     atomic_fetch_add_explicit(&self->pending, 1, memory_order_relaxed);
     mailbox_push(class_of(op->kind) == STORE_READS ? &self->reads : &self->writes, &op->mail);
 }

@@ -42,6 +42,7 @@
 #include "base/arena.h"
 #include "base/log.h"
 #include "base/mailbox.h"
+#include "jobs/batch.h"
 #include "jobs/blob.h"
 #include "jobs/job.h"
 #include "jobs/ledger.h"
@@ -62,6 +63,16 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(QUEUE_PUT, queue_put, true)                                                                  \
     X(KEY_PUT, key_put, true)                                                                      \
     X(KEY_DELETE, key_delete, true)                                                                \
+    X(BATCH_CREATE, batch_create, true)                                                            \
+    X(BATCH_APPEND, batch_append, true)                                                            \
+    X(BATCH_OPEN, batch_open, true)                                                                \
+    X(BATCH_SET, batch_set, true)                                                                  \
+    X(BATCH_CANCEL, batch_cancel, true)                                                            \
+    X(BATCH_RETRY, batch_retry, true)                                                              \
+    X(BATCH_DROP, batch_drop, true)                                                                \
+    X(BATCH_GET, batch_get, false)                                                                 \
+    X(BATCH_LIST, batch_list, false)                                                               \
+    X(BATCH_RESULTS, batch_results, false)                                                         \
     X(KEEP_PUT, keep_put, true)                                                                    \
     X(LEDGER_APPEND, ledger_append, true)                                                          \
     X(PURGE, purge, true)                                                                          \
@@ -110,6 +121,7 @@ struct store_idempotency {
 struct store_job_insert {
     struct job_record job;
     struct store_idempotency idempotency;
+    bool unannounced; /* the backend's own: no event tells of it */
     struct id ret_existing;
     enum job_state ret_state;
     struct id ret_unknown; /* the artifact or job that is not there */
@@ -156,11 +168,7 @@ struct store_job_move {
     const struct artifact_record *artifacts; /* ids given by the caller, `size` and `sha256` set */
     unsigned artifact_count;
     /* Children whose last parent this was: they left `blocked` in the same transaction. */
-    struct store_released {
-        struct id id;
-        enum job_state state; /* queued, scheduled or failed (then its own children follow) */
-        uint64_t event_seq;
-    } * ret_released;
+    struct store_released *ret_released;
     unsigned ret_released_count;
 };
 
@@ -338,6 +346,7 @@ struct store_job_list {
     uint32_t states;      /* bits (1 << state); 0: all */
     struct str type;      /* empty: all */
     struct str queue;     /* empty: all */
+    struct id batch;      /* zero: all */
     struct str label_key; /* empty: all */
     struct str label_value;
     int64_t created_from; /* 0: open; inclusive */
@@ -409,6 +418,13 @@ struct store_key_list {
     unsigned ret_count;
 };
 
+/* A job that left `blocked` because of what an operation did to another one. */
+struct store_released {
+    struct id id;
+    enum job_state state; /* queued, scheduled or failed (then its own children follow) */
+    uint64_t event_seq;
+};
+
 struct store_op;
 typedef void store_done_fn(struct store_op *op, void *context);
 
@@ -421,6 +437,10 @@ struct store_op {
     enum store_op_kind kind;
     int err;            /* 0 or a negative enum hub_err, set by the store */
     uint64_t event_seq; /* of the event that a write made; 0: none */
+    /* On_complete jobs of batches that this write has finished, and what cancelling the parked jobs
+     * of a batch has released. */
+    struct store_released *released;
+    unsigned released_count;
     /* Set by done(): the op is not freed after it but its caller's again, who frees it or submits
      * it once more, even inside done(). (store_submit() clears err and event_seq.) */
     bool kept;

@@ -16,8 +16,8 @@
 /* --- Rows --------------------------------------------------------------------------------------*/
 
 /* LITE_SCHEDULE, from its first column on. False: out of memory. */
-static bool read_schedule(struct lite_call *call, struct arena *arena, struct job_record *ret_job,
-                          int64_t *ret_seq)
+bool lite_read_schedule(struct lite_call *call, struct arena *arena, struct job_record *ret_job,
+                        int64_t *ret_seq)
 {
     bool ok = true;
 
@@ -47,10 +47,10 @@ static bool read_schedule(struct lite_call *call, struct arena *arena, struct jo
 }
 
 /* LITE_SHOWN. */
-static bool read_shown(struct lite_call *call, struct arena *arena, struct job_record *ret_job,
-                       int64_t *ret_seq)
+bool lite_read_shown(struct lite_call *call, struct arena *arena, struct job_record *ret_job,
+                     int64_t *ret_seq)
 {
-    bool ok = read_schedule(call, arena, ret_job, ret_seq);
+    bool ok = lite_read_schedule(call, arena, ret_job, ret_seq);
 
     ret_job->labels = lite_copy(call, arena, &ok);
     ret_job->error_code = lite_copy(call, arena, &ok);
@@ -80,7 +80,7 @@ static int read_job(struct lite *self, struct store_op *op, int64_t *ret_seq)
     lite_bind_id(&call, &op->job_get.id);
     int found = lite_step(&call);
     if (found > 0) {
-        ok = read_shown(&call, &op->arena, job, ret_seq);
+        ok = lite_read_shown(&call, &op->arena, job, ret_seq);
         job->after = read_ids(&call, &op->arena, &job->after_count, &ok);
         job->files = read_ids(&call, &op->arena, &job->file_count, &ok);
         job->result = lite_copy(&call, &op->arena, &ok);
@@ -174,6 +174,9 @@ int lite_job_get(struct lite *self, struct store_op *op)
         return err;
     }
     err = read_attempts(self, op, seq);
+    if (err == 0) {
+        err = lite_batch_of_job(self, seq, &op->job_get.ret_job);
+    }
     return err < 0 ? err : read_artifacts(self, op, seq);
 }
 
@@ -220,8 +223,12 @@ struct listing {
     struct store_op *op;
     struct lite_rows rows;
     uint32_t states;
-    int64_t first;    /* the number of the oldest job to look at */
-    int64_t last;     /* and of the newest */
+    int64_t first; /* the number of the oldest job to look at */
+    int64_t last;  /* and of the newest */
+    int64_t floor; /* of the span that it is in; 0: no filter by batch */
+    struct lite_spans
+        spans; /* the batch's, or those of unfinished ones: hidden jobs are left out */
+    bool of_batch;
     struct id passed; /* the job looked at last */
     bool full;
 };
@@ -249,9 +256,10 @@ static int find_zone_down(struct lite *self, const struct listing *listing, int6
 static void bind_filters(struct lite_call *call, const struct listing *listing, int64_t zone)
 {
     const struct store_job_list *list = &listing->op->job_list;
+    int64_t zone_first = lite_zone_first(zone);
     int64_t zone_last = lite_zone_last(zone);
 
-    lite_bind_int(call, lite_zone_first(zone));
+    lite_bind_int(call, zone_first > listing->floor ? zone_first : listing->floor);
     lite_bind_int(call, listing->last < zone_last ? listing->last : zone_last);
     lite_bind_int(call, listing->states);
     lite_bind_str(call, list->type);
@@ -260,6 +268,37 @@ static void bind_filters(struct lite_call *call, const struct listing *listing, 
     lite_bind_int(call, list->created_to != 0 ? list->created_to : INT64_MAX);
     lite_bind_str(call, list->label_key);
     lite_bind_text(call, list->label_value);
+}
+
+static bool is_hidden(const struct listing *listing, int64_t seq)
+{
+    const struct lite_span *span = listing->of_batch ? NULL : lite_spans_find(&listing->spans, seq);
+
+    return span && span->hidden;
+}
+
+/* Goes down past what is not to be listed. False: nothing is left. */
+static bool enter_span(struct listing *listing)
+{
+    const struct lite_spans *spans = &listing->spans;
+
+    if (!listing->of_batch) {
+        while (is_hidden(listing, listing->last)) {
+            listing->last = lite_spans_find(spans, listing->last)->first - 1;
+        }
+        return true;
+    }
+    size_t count = spans->count;
+    while (count > 0 && spans->items[count - 1].first > listing->last) {
+        count--;
+    }
+    if (count == 0) {
+        return false;
+    }
+    const struct lite_span *span = &spans->items[count - 1];
+    listing->last = span->last < listing->last ? span->last : listing->last;
+    listing->floor = span->first;
+    return true;
 }
 
 /* Takes the jobs of one zone. */
@@ -277,11 +316,20 @@ static int list_zone(struct lite *self, struct listing *listing, int64_t zone)
             break;
         }
         struct job_record *job = lite_rows_add(&listing->rows);
-        if (!job || !read_shown(&call, &op->arena, job, &seq)) {
+        if (!job || !lite_read_shown(&call, &op->arena, job, &seq)) {
             got = HUB_ERR_NOMEM;
             break;
         }
         listing->passed = job->id;
+        if (is_hidden(listing, seq)) {
+            listing->rows.len--;
+            continue;
+        }
+        int err = lite_batch_of_job(self, seq, job);
+        if (err < 0) {
+            got = err;
+            break;
+        }
     }
     lite_end(&call);
     return got < 0 ? got : 0;
@@ -307,15 +355,23 @@ static int list_zones(struct lite *self, struct listing *listing)
     int err = 0;
 
     for (unsigned i = 0; i < LIST_ZONES_MAX; i++) {
+        if (!enter_span(listing)) {
+            return 0;
+        }
         err = find_zone_down(self, listing, &zone);
         if (err < 0 || zone < lite_zone(listing->first)) {
             return err;
+        }
+        if (lite_zone_last(zone) < listing->floor) {
+            listing->last = lite_zone_last(zone);
+            continue;
         }
         err = list_zone(self, listing, zone);
         if (err < 0 || listing->full) {
             return err;
         }
-        listing->last = lite_zone_first(zone) - 1;
+        int64_t below = lite_zone_first(zone);
+        listing->last = (below > listing->floor ? below : listing->floor) - 1;
     }
     /* Enough for one call, though perhaps there are more. */
     err = find_zone_down(self, listing, &zone);
@@ -371,7 +427,12 @@ int lite_job_list(struct lite *self, struct store_op *op)
     };
 
     list->limit = clamp_limit(list->limit);
+    listing.of_batch = !id_is_zero(&list->batch);
     int err = set_bounds(self, &listing);
+    if (err == 0) {
+        err = listing.of_batch ? lite_spans_of_batch(self, &list->batch, &op->arena, &listing.spans)
+                               : lite_spans_read(self, &op->arena, &listing.spans);
+    }
     if (err == 0) {
         err = list_zones(self, &listing);
     }
@@ -386,16 +447,15 @@ int lite_job_list(struct lite *self, struct store_op *op)
 }
 
 /* Takes the unfinished jobs of the zone. */
-static int load_zone(struct lite *self, struct store_op *op, struct lite_rows *rows, int64_t first,
-                     int64_t zone)
+static int load_zone(struct lite *self, struct store_op *op, struct lite_rows *rows,
+                     const struct lite_spans *spans, int64_t first, int64_t zone)
 {
     struct store_active_list *list = &op->active_list;
     struct lite_call call = lite_call(&self->reader, LITE_JOBS_UP);
-    int64_t zone_first = lite_zone_first(zone);
     int64_t seq;
     int got;
 
-    lite_bind_int(&call, first > zone_first ? first : zone_first);
+    lite_bind_int(&call, first);
     lite_bind_int(&call, lite_zone_last(zone));
     while ((got = lite_step(&call)) > 0) {
         if (rows->len == list->limit || arena_is_spent(op)) {
@@ -403,9 +463,15 @@ static int load_zone(struct lite *self, struct store_op *op, struct lite_rows *r
             break;
         }
         struct job_record *job = lite_rows_add(rows);
-        if (!job || !read_schedule(&call, &op->arena, job, &seq)) {
+        if (!job || !lite_read_schedule(&call, &op->arena, job, &seq)) {
             got = HUB_ERR_NOMEM;
             break;
+        }
+        const struct lite_span *span = lite_spans_find(spans, seq);
+        if (span && seq >= span->parked) {
+            rows->len--;
+        } else if (span) {
+            job->batch = span->batch;
         }
     }
     lite_end(&call);
@@ -416,24 +482,32 @@ int lite_active_list(struct lite *self, struct store_op *op)
 {
     struct store_active_list *list = &op->active_list;
     struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct job_record)};
+    struct lite_spans spans;
     int64_t first = 0;
-    int err = 0;
+    int err = lite_spans_read(self, &op->arena, &spans);
 
     list->limit = clamp_limit(list->limit);
     list->ret_more = false;
-    if (!id_is_zero(&list->after)) {
+    if (err == 0 && !id_is_zero(&list->after)) {
         err = seq_of(self, LITE_SEQ_AT_MOST, &list->after, 0, &first);
         first++;
     }
     while (err == 0 && !list->ret_more) {
         int64_t zone;
+        const struct lite_span *span = lite_spans_find(&spans, first);
+        if (span && first >= span->parked) { /* a million of them, perhaps */
+            first = span->last + 1;
+            continue;
+        }
         struct lite_call call = lite_call(&self->reader, LITE_ZONE_UP);
         lite_bind_int(&call, lite_zone(first));
         err = read_number(&call, -1, &zone);
         if (err < 0 || zone < 0) {
             break;
         }
-        err = load_zone(self, op, &rows, first, zone);
+        int64_t zone_first = lite_zone_first(zone);
+        first = first > zone_first ? first : zone_first;
+        err = load_zone(self, op, &rows, &spans, first, zone);
         first = lite_zone_first(zone + 1);
     }
     list->ret_jobs = rows.items;

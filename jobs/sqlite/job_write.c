@@ -48,11 +48,21 @@ int lite_job_find_seq(struct lite *self, int64_t seq, struct arena *arena, struc
     return read_known(&call, arena, ret_job);
 }
 
+static int count_change(struct lite *self, const struct lite_job *job, enum job_state from,
+                        int64_t at)
+{
+    int err = lite_batches_note(self, job->seq, from, job->state);
+
+    return err < 0 ? err
+                   : lite_tally_note(&self->tally, &self->writer, self->events.last, job->seq,
+                                     job->queue, from, job->state, at + job->retention_ms);
+}
+
 int lite_job_changed(struct lite *self, const struct lite_job *job, enum job_state from, int64_t at,
                      uint64_t *ret_event_seq)
 {
-    int err = lite_tally_note(&self->tally, &self->writer, self->events.last, job->seq, job->queue,
-                              from, job->state, at + job->retention_ms);
+    int err = count_change(self, job, from, at);
+
     if (err < 0) {
         return err;
     }
@@ -273,10 +283,13 @@ static int insert_settled(struct lite *self, struct store_op *op, int64_t seq, e
         return err;
     }
     op->job_insert.ret_state = state;
+    if (op->job_insert.unannounced) {
+        return count_change(self, &job, LITE_NO_STATE, given->created_at);
+    }
     return lite_job_changed(self, &job, LITE_NO_STATE, given->created_at, &op->event_seq);
 }
 
-static int insert_claimed(struct lite *self, struct store_op *op, int64_t seq)
+int lite_job_insert_as(struct lite *self, struct store_op *op, int64_t seq)
 {
     struct lite_parents parents;
     int64_t files[JOB_FILES_MAX];
@@ -309,7 +322,7 @@ int lite_job_insert(struct lite *self, struct store_op *op)
     if (err < 0 || op->err < 0) {
         return err;
     }
-    err = insert_claimed(self, op, seq);
+    err = lite_job_insert_as(self, op, seq);
     if (err == 0 && op->err < 0 && keyed) {
         err = lite_keys_unclaim(&self->keys, &self->writer, op, seq);
     }

@@ -18,6 +18,7 @@
 #ifndef HUB_JOBS_SQLITE_LITE_H
 #define HUB_JOBS_SQLITE_LITE_H
 
+#include "jobs/sqlite/batches.h"
 #include "jobs/sqlite/checkpoint.h"
 #include "jobs/sqlite/db.h"
 #include "jobs/sqlite/event.h"
@@ -65,6 +66,7 @@ struct lite {
     int log_frames;  /* length of the log after the last commit */
     int64_t last_job;
     struct lite_events events;
+    struct lite_batches batches;
     bool any_kept;  /* false: no job keeps anything */
     bool any_flows; /* false: nobody has ever waited for a job */
     struct lite_keys keys;
@@ -113,6 +115,8 @@ HUB_MUST_CHECK int lite_job_write(struct lite *self, const struct lite_job *job,
 HUB_MUST_CHECK int lite_job_changed(struct lite *self, const struct lite_job *job,
                                     enum job_state from, int64_t at, uint64_t *ret_event_seq);
 int lite_job_insert(struct lite *self, struct store_op *op);
+/* An insert under a number that the caller has taken, without an Idempotency-Key. */
+HUB_MUST_CHECK int lite_job_insert_as(struct lite *self, struct store_op *op, int64_t seq);
 int lite_job_start(struct lite *self, struct store_op *op);
 int lite_job_move(struct lite *self, struct store_op *op);
 int lite_job_delete(struct lite *self, struct store_op *op);
@@ -167,6 +171,39 @@ int lite_key_delete(struct lite *self, struct store_op *op);
 int lite_queue_list(struct lite *self, struct store_op *op);
 int lite_key_list(struct lite *self, struct store_op *op);
 
+/* batch_write.c, batch_read.c */
+int lite_batch_create(struct lite *self, struct store_op *op);
+int lite_batch_append(struct lite *self, struct store_op *op);
+int lite_batch_open(struct lite *self, struct store_op *op);
+int lite_batch_set(struct lite *self, struct store_op *op);
+int lite_batch_cancel(struct lite *self, struct store_op *op);
+int lite_batch_retry(struct lite *self, struct store_op *op);
+int lite_batch_drop(struct lite *self, struct store_op *op);
+HUB_MUST_CHECK int lite_batches_purge(struct lite *self, struct store_op *op);
+int lite_batch_get(struct lite *self, struct store_op *op);
+int lite_batch_list(struct lite *self, struct store_op *op);
+int lite_batch_results(struct lite *self, struct store_op *op);
+/* Fills in the batch that a job came with. [reader] */
+HUB_MUST_CHECK int lite_batch_of_job(struct lite *self, int64_t seq, struct job_record *ret_job);
+
+/* The job numbers of unfinished batches, in their order. [reader] */
+struct lite_span {
+    int64_t first;
+    int64_t last;
+    int64_t parked; /* from this number on they are: see jobs/batch.h */
+    struct id batch;
+    bool hidden;
+};
+struct lite_spans {
+    const struct lite_span *items;
+    size_t count;
+};
+HUB_MUST_CHECK int lite_spans_read(struct lite *self, struct arena *arena,
+                                   struct lite_spans *ret_spans);
+/* Those of one batch, without `parked` and `batch`; none if it is hidden. */
+HUB_MUST_CHECK int lite_spans_of_batch(struct lite *self, const struct id *batch,
+                                       struct arena *arena, struct lite_spans *ret_spans);
+const struct lite_span *lite_spans_find(const struct lite_spans *self, int64_t seq); /* or NULL */
 /* keep.c */
 int lite_keep_put(struct lite *self, struct store_op *op);
 int lite_keep_get(struct lite *self, struct store_op *op);
@@ -193,6 +230,11 @@ int lite_active_list(struct lite *self, struct store_op *op);
 int lite_job_counts(struct lite *self, struct store_op *op);
 int lite_artifact_get(struct lite *self, struct store_op *op);
 int lite_event_list(struct lite *self, struct store_op *op);
+/* LITE_SCHEDULE and LITE_SHOWN from their first column on. False: out of memory. */
+bool lite_read_schedule(struct lite_call *call, struct arena *arena, struct job_record *ret_job,
+                        int64_t *ret_seq);
+bool lite_read_shown(struct lite_call *call, struct arena *arena, struct job_record *ret_job,
+                     int64_t *ret_seq);
 /* Appends the rows of a running call for artifacts to an array in the arena. */
 HUB_MUST_CHECK int lite_read_artifact(struct lite_call *call, struct arena *arena,
                                       struct artifact_record *ret_artifact);

@@ -34,6 +34,16 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_QUEUE_PUT] = lite_queue_put,
     [STORE_KEY_PUT] = lite_key_put,
     [STORE_KEY_DELETE] = lite_key_delete,
+    [STORE_BATCH_CREATE] = lite_batch_create,
+    [STORE_BATCH_APPEND] = lite_batch_append,
+    [STORE_BATCH_OPEN] = lite_batch_open,
+    [STORE_BATCH_SET] = lite_batch_set,
+    [STORE_BATCH_CANCEL] = lite_batch_cancel,
+    [STORE_BATCH_RETRY] = lite_batch_retry,
+    [STORE_BATCH_DROP] = lite_batch_drop,
+    [STORE_BATCH_GET] = lite_batch_get,
+    [STORE_BATCH_LIST] = lite_batch_list,
+    [STORE_BATCH_RESULTS] = lite_batch_results,
     [STORE_KEEP_PUT] = lite_keep_put,
     [STORE_LEDGER_APPEND] = lite_ledger_append,
     [STORE_KEEP_GET] = lite_keep_get,
@@ -124,13 +134,17 @@ static int backend_begin(struct store_backend *backend)
     lite_checkpointer_pass(self->checkpointer);
     self->in_passage = true;
     struct lite_call call = lite_call(&self->writer, LITE_BEGIN_WRITE);
-    return lite_run(&call);
+    int err = lite_run(&call);
+    return err < 0 ? err : lite_batches_refresh(self);
 }
 
 static int backend_apply(struct store_backend *backend, struct store_op *op)
 {
+    struct lite *self = lite_of(backend);
+
     ASSERT_THREAD(THREAD_STORE);
-    return functions[op->kind](lite_of(backend), op);
+    int err = functions[op->kind](self, op);
+    return err < 0 ? err : lite_batches_settle(self, op);
 }
 
 static int backend_settle(struct store_backend *backend)
@@ -154,9 +168,12 @@ static int backend_commit(struct store_backend *backend)
     struct lite *self = lite_of(backend);
     struct hub_error error;
     struct str sums;
-    int err = lite_tally_ride(&self->tally, &self->writer, self->events.count > 0,
-                              self->events.last, &sums);
+    int err = lite_batches_flush(self);
 
+    if (err == 0) {
+        err = lite_tally_ride(&self->tally, &self->writer, self->events.count > 0,
+                              self->events.last, &sums);
+    }
     if (err == 0) {
         err = lite_events_flush(&self->events, &self->writer, sums);
     }
@@ -171,6 +188,7 @@ static int backend_commit(struct store_backend *backend)
         return err;
     }
     leave_passage(self, self->log_frames);
+    lite_batches_committed(self);
     lite_tally_committed(&self->tally);
     lite_keys_committed(&self->keys);
     lite_blobs_committed(self);
@@ -195,6 +213,7 @@ static void backend_rollback(struct store_backend *backend)
     }
     leave_passage(self, -1);
     lite_keys_rolled_back(&self->keys);
+    lite_batches_rolled_back(self);
     lite_tally_rolled_back(&self->tally);
     lite_events_clear(&self->events);
     lite_blobs_rolled_back(self);
@@ -237,6 +256,7 @@ static void backend_free(struct store_backend *backend)
     lite_db_close(&self->reader);
     lite_db_close(&self->writer); /* the last one folds the log in */
     lite_keys_release(&self->keys);
+    lite_batches_release(&self->batches);
     lite_tally_release(&self->tally);
     lite_events_release(&self->events);
     free(self->orphans.items);
@@ -281,6 +301,7 @@ static struct lite *lite_new(const struct store_sqlite_options *options, struct 
         .keep_items_max = DEFAULT(options->keep_items_max, STORE_KEEP_ITEMS_MAX),
         .keep_bytes_max = DEFAULT(options->keep_bytes_max, STORE_KEEP_BYTES_MAX),
     };
+    lite_batches_init(&self->batches);
     lite_tally_init(&self->tally);
     lite_events_init(&self->events);
     lite_keys_init(&self->keys, DEFAULT(options->idempotency_max, IDEMPOTENCY_MAX_DEFAULT));

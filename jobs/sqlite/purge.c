@@ -124,6 +124,9 @@ int lite_purge(struct lite *self, struct store_op *op)
     purge->ret_more = false;
     int err = purge_jobs(self, op);
     if (err == 0) {
+        err = lite_batches_purge(self, op);
+    }
+    if (err == 0) {
         err = lite_artifact_purge(self, purge);
     }
     if (err == 0) {

@@ -34,6 +34,13 @@
 #define LITE_SHOWN                                                                                 \
     LITE_SCHEDULE ", labels, error_code, error_message, error_details, error_retryable"
 
+/* A batch. Read by lite_read_batch(). */
+#define LITE_BATCH                                                                                 \
+    "seq, id, settings, queue, created_by, atomic, created_at, retention_ms, paused, "             \
+    "concurrency, rate, rate_period_ms, upload, stage, touched_at, finished_at, lines, digest, "   \
+    "opened, parked, bad, blocked, scheduled, queued, running, succeeded, failed, cancelled, "     \
+    "unknown, on_complete, on_complete_id FROM batch "
+
 /* An attempt, in the order in which both its tables have it. Read by read_attempt(). */
 #define LITE_ATTEMPT                                                                               \
     "started_at, ended_at, outcome, code, message, cause, cause_number, pid, connector_version"
@@ -113,6 +120,48 @@
     X(KEEP_OLDEST, LITE_WRITER,                                                                    \
       "SELECT seq, scope, expires_at FROM idempotency ORDER BY seq LIMIT ?")                       \
     X(KEEP_DELETE_TO, LITE_WRITER, "DELETE FROM idempotency WHERE seq <= ?")                       \
+    /* batches */                                                                                  \
+    X(BATCH_INSERT, LITE_WRITER,                                                                   \
+      "INSERT INTO batch VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,"                                 \
+      " 0, 0, 0, 0, 0, 0, 0, 0, 0, x'', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL)")                \
+    X(BATCH_UPDATE, LITE_WRITER,                                                                   \
+      "UPDATE batch SET paused = ?2, concurrency = ?3, rate = ?4, rate_period_ms = ?5,"            \
+      " upload = ?6, stage = ?7, touched_at = ?8, finished_at = ?9, lines = ?10, digest = ?11,"    \
+      " opened = ?12, parked = ?13, bad = ?14, blocked = ?15, scheduled = ?16, queued = ?17,"      \
+      " running = ?18, succeeded = ?19, failed = ?20, cancelled = ?21, unknown = ?22,"             \
+      " on_complete = ?23, on_complete_id = ?24 WHERE seq = ?1")                                   \
+    X(BATCH_DELETE, LITE_WRITER, "DELETE FROM batch WHERE seq = ?")                                \
+    X(BATCH_FIND, LITE_WRITER, "SELECT " LITE_BATCH "WHERE id = ?")                                \
+    X(BATCH_NEXT_UNFINISHED, LITE_WRITER,                                                          \
+      "SELECT " LITE_BATCH "WHERE finished_at = 0 AND id > ? ORDER BY id LIMIT 1")                 \
+    X(BATCH_OF_JOB, LITE_WRITER,                                                                   \
+      "SELECT " LITE_BATCH "WHERE seq = (SELECT r.batch FROM batch_range r WHERE r.first <= ?"     \
+      " ORDER BY r.first DESC LIMIT 1)")                                                           \
+    X(BATCH_BY_SCOPE, LITE_WRITER, "SELECT id, request, settings FROM batch WHERE scope = ?")      \
+    X(BATCH_DUE, LITE_WRITER,                                                                      \
+      "SELECT seq FROM batch WHERE finished_at > 0 AND finished_at + retention_ms <= ? LIMIT 1")   \
+    X(RANGE_INSERT, LITE_WRITER, "INSERT INTO batch_range VALUES (?, ?, ?, ?)")                    \
+    X(RANGE_GROW, LITE_WRITER, "UPDATE batch_range SET count = count + ?2 WHERE first = ?1")       \
+    X(RANGE_OF_BATCH, LITE_WRITER,                                                                 \
+      "SELECT first, line, count FROM batch_range WHERE batch = ? ORDER BY line")                  \
+    X(RANGE_DELETE, LITE_WRITER, "DELETE FROM batch_range WHERE batch = ?")                        \
+    X(RANGE_AT, LITE_BOTH,                                                                         \
+      "SELECT first, line, count FROM batch_range WHERE batch = ?1 AND line >= coalesce("          \
+      "(SELECT max(line) FROM batch_range WHERE batch = ?1 AND line <= ?2), 0)"                    \
+      " ORDER BY line LIMIT 2")                                                                    \
+    X(BATCH_BAD_INSERT, LITE_WRITER,                                                               \
+      "INSERT INTO batch_bad VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")                          \
+    X(BATCH_BAD_DELETE, LITE_WRITER, "DELETE FROM batch_bad WHERE batch = ?")                      \
+    X(BATCH_OPEN_ROWS, LITE_WRITER,                                                                \
+      "SELECT " LITE_SCHEDULE ", input FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"            \
+      " AND state_now <= 3 ORDER BY job.seq")                                                      \
+    X(BATCH_PARKED_ROWS, LITE_WRITER,                                                              \
+      "SELECT job.seq, job.id, coalesce(n.state, job.state), coalesce(n.attempt, 0)"               \
+      " FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ? AND coalesce(n.state, job.state) < 3"      \
+      " ORDER BY job.seq")                                                                         \
+    X(BATCH_FAILED_ROWS, LITE_WRITER,                                                              \
+      "SELECT job.seq, job.id, n.state, n.attempt FROM job JOIN job_now n ON n.seq = job.seq"      \
+      " WHERE job.seq BETWEEN ? AND ? AND (n.state = 5 OR n.state = 7) ORDER BY job.seq")          \
     /* artifacts, written */                                                                       \
     X(ARTIFACT_INSERT, LITE_WRITER,                                                                \
       "INSERT INTO artifact (id, job, name, media_type, size, sha256, created_at, expires_at)"     \
@@ -211,6 +260,28 @@
     X(JOBS_UP, LITE_READER,                                                                        \
       "SELECT " LITE_SCHEDULE " FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"                   \
       " AND state_now <= 3 ORDER BY job.seq")                                                      \
+    X(BATCH_GET, LITE_READER, "SELECT " LITE_BATCH "WHERE id = ?")                                 \
+    X(BATCHES_DOWN, LITE_READER, "SELECT " LITE_BATCH "WHERE id < ? ORDER BY id DESC")             \
+    X(BATCHES_UNFINISHED, LITE_READER,                                                             \
+      "SELECT " LITE_BATCH "WHERE finished_at = 0 AND id < ? ORDER BY id DESC")                    \
+    X(BATCH_BAD_BETWEEN, LITE_READER,                                                              \
+      "SELECT line, pointer, reason FROM batch_bad WHERE batch = ? AND line BETWEEN ? AND ?"       \
+      " ORDER BY line")                                                                            \
+    X(BATCH_RESULT_ROWS, LITE_READER,                                                              \
+      "SELECT " LITE_SHOWN ", result FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"              \
+      " ORDER BY job.seq")                                                                         \
+    X(RANGE_OF_JOB, LITE_READER,                                                                   \
+      "SELECT b.id, ?1 - r.first + r.line FROM batch_range r JOIN batch b ON b.seq = r.batch"      \
+      " WHERE r.first = (SELECT max(first) FROM batch_range WHERE first <= ?1)"                    \
+      " AND r.first + r.count > ?1")                                                               \
+    X(RANGES_OF, LITE_READER,                                                                      \
+      "SELECT r.first, r.count FROM batch b JOIN batch_range r ON r.batch = b.seq WHERE b.id = ?"  \
+      " AND b.stage < 3 AND (b.atomic = 0 OR b.upload = 1) ORDER BY r.line")                       \
+    X(RANGES_UNFINISHED, LITE_READER,                                                              \
+      "SELECT r.first, r.count, b.opened + 1 - r.line, b.id,"                                      \
+      " b.stage = 3 OR (b.atomic AND b.upload <> 1) FROM batch b INDEXED BY batch_unfinished"      \
+      " CROSS JOIN batch_range r ON r.batch = b.seq"                                               \
+      " WHERE b.finished_at = 0 AND b.id > x''")                                                   \
     X(COUNTS, LITE_READER, "SELECT queue, state, count FROM job_count WHERE count > 0")            \
     X(EVENTS, LITE_READER,                                                                         \
       "SELECT first, count, packed FROM event WHERE first >="                                      \
