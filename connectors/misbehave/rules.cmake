@@ -3,7 +3,7 @@
 # tests/e2e/connector-check.test.mjs knows what each has to be told.
 set(rules
   allocation bad_code bad_example bad_host bad_progress bad_reserved bad_result
-  bad_schema bad_size bad_text bad_version blocks_main cancel_broke cancel_ignored
+  bad_schema bad_size bad_text bad_version blocks_main call_under_way cancel_broke cancel_ignored
   crash crash_at_load create_failed double_completion end entry_any_major
   entry_changes entry_threads executable_stack exit exports leak leak_files
   never_completed never_completed_async newer_host no_example none not_json older_host

@@ -153,10 +153,16 @@ static int32_t make_call(struct probe_run *run, json_object *call)
     return HUB_CALL_INVALID;
 }
 
+/* An older host may have neither. */
+static bool has_extensions(const hub_host *host)
+{
+    return host->extension(HUB_EXT_KEEP) && host->extension(HUB_EXT_LEDGER);
+}
+
 void probe_calls(struct probe_run *run)
 {
     json_object *calls = json_object_object_get(run->input, "calls");
-    size_t count = calls ? json_object_array_length(calls) : 0;
+    size_t count = calls && has_extensions(run->host) ? json_object_array_length(calls) : 0;
     while (run->call < count) {
         json_object *call = json_object_array_get_idx(calls, run->call++);
         run->answered = false;

@@ -268,8 +268,9 @@ static void ignore(void *context, int32_t status, const hub_kept *values, uint32
 static void end_complete_in_call(struct probe_run *run)
 {
     const hub_keep_api *keep = run->host->extension(HUB_EXT_KEEP);
-    keep->put(run->job, HUB_KEEP_JOB, 0, HUB_STR("late"), HUB_STR("late"), 0, ignore,
-              (void *)run->host);
+    if (keep)
+        keep->put(run->job, HUB_KEEP_JOB, 0, HUB_STR("late"), HUB_STR("late"), 0, ignore,
+                  (void *)run->host);
     end_succeed(run);
 }
 

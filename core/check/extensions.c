@@ -249,5 +249,11 @@ const void *watch_extension(const char *name, const void *real)
         watched_http.cancel = http_cancel;
         return &watched_http;
     }
+    if (strcmp(name, HUB_EXT_KEEP) == 0) {
+        return watch_keep(real);
+    }
+    if (strcmp(name, HUB_EXT_LEDGER) == 0) {
+        return watch_ledger(real);
+    }
     return real;
 }

@@ -25,8 +25,9 @@ struct guard {
     hub_job *shown;
     hub_job *real;
     _Atomic int state;
-    bool cancelling; /* cancel() is at it now; under the lock */
-    bool revoked;    /* under the lock */
+    _Atomic int calls; /* under way */
+    bool cancelling;   /* cancel() is at it now; under the lock */
+    bool revoked;      /* under the lock */
     char *pages;
     size_t pages_len;
 };
@@ -267,8 +268,21 @@ bool guard_begin_close(const hub_job *shown, const char *what, struct guard **re
         tell_breach("double_completion", "%s was called for a job that was completed before", what);
         return false;
     }
+    if (atomic_load(&found->calls) > 0) {
+        tell_breach("call_under_way", "%s was called with a call for the job under way", what);
+    }
     *ret_guard = found;
     return true;
+}
+
+void guard_call_began(struct guard *self)
+{
+    atomic_fetch_add(&self->calls, 1);
+}
+
+void guard_call_ended(struct guard *self)
+{
+    atomic_fetch_sub(&self->calls, 1);
 }
 
 /* While cancel() runs on [main] the job is still there for it: the host frees it on [main]. */

@@ -47,6 +47,11 @@ hub_job *guard_real(const struct guard *self);
 bool guard_begin_close(const hub_job *shown, const char *what, struct guard **ret_guard);
 void guard_end_close(struct guard *self);
 
+/* A call of the connector's, which hubd will answer later, concerns this job: it must be over
+ * before the job is completed. [any] */
+void guard_call_began(struct guard *self);
+void guard_call_ended(struct guard *self);
+
 /* A cancel for this job: calls the connector's cancel() unless the job is completed. [main] */
 void guard_cancel(struct guard *self);
 

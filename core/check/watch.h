@@ -18,6 +18,10 @@ void watch_extensions(struct runner *runner);
  * is passed on as it is. extensions.c. [any] */
 const void *watch_extension(const char *name, const void *real);
 
+/* keep.c. [any] */
+const void *watch_keep(const void *real);
+const void *watch_ledger(const void *real);
+
 /* The descriptor that the runner uses in place of the connector's. descriptor.c */
 HUB_MUST_CHECK int watch_connector(struct runner *runner, const struct orders *orders,
                                    struct hub_error *error);

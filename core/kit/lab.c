@@ -234,6 +234,7 @@ static int on_result(struct lab *self, struct wire_frame *frame)
     place->code = text_of(result.code);
     place->message = text_of(result.message);
     place->artifacts = result.artifact_count;
+    keeper_forget(&self->keeper, frame->token);
     return place->json && place->code && place->message ? 0 : HUB_ERR_NOMEM;
 }
 
@@ -242,6 +243,11 @@ static int on_need(struct lab *self, struct wire_frame *frame)
     struct wire_need need;
     int err = wire_decode_need(frame->body, &need);
     return err < 0 ? err : grant(self, need.count);
+}
+
+static int on_call(struct lab *self, struct wire_frame *frame)
+{
+    return keeper_take(&self->keeper, &self->channel, frame);
 }
 
 /* What a log line says matters only when there is nothing else to go by. */
@@ -259,8 +265,9 @@ static void take_frames(struct lab *self)
 {
     /* The others are of no interest here. */
     static int (*const TAKE[WIRE_TYPE_END])(struct lab * self, struct wire_frame * frame) = {
-        [WIRE_READY] = on_ready, [WIRE_REFUSED] = on_refused, [WIRE_RESULT] = on_result,
-        [WIRE_NEED] = on_need,   [WIRE_LOG] = on_log,
+        [WIRE_READY] = on_ready,   [WIRE_REFUSED] = on_refused, [WIRE_RESULT] = on_result,
+        [WIRE_NEED] = on_need,     [WIRE_LOG] = on_log,         [WIRE_KEEP_PUT] = on_call,
+        [WIRE_KEEP_GET] = on_call, [WIRE_KEEP_LIST] = on_call,  [WIRE_LEDGER_APPEND] = on_call,
     };
     struct wire_frame frame;
     int err;
@@ -350,6 +357,7 @@ int lab_open(struct lab *self, const struct lab_setup *setup, enum wire_mode mod
     buf_init(&self->ready, WIRE_DESCRIPTOR_MAX);
     buf_init(&self->errors, ERRORS_MAX);
     buf_init(&self->noise, NOISE_MAX * 2);
+    keeper_init(&self->keeper);
     self->told = json_object_new_array();
     int err = self->told ? spawn(self, arguments, error) : hub_fail(error, HUB_ERR_NOMEM, "memory");
     if (err < 0) {
@@ -409,6 +417,7 @@ void lab_release(struct lab *self)
         close(self->process.pidfd);
         close(self->process.stderr_fd);
     }
+    keeper_release(&self->keeper);
     json_object_put(self->told);
     buf_release(&self->ready);
     buf_release(&self->errors);

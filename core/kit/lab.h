@@ -20,6 +20,7 @@
 #define HUB_KIT_LAB_H
 
 #include "base/buf.h"
+#include "kit/keeper.h"
 #include "supervisor/spawn.h"
 #include "wire/channel.h"
 
@@ -74,6 +75,7 @@ struct lab {
     struct buf noise;         /* … that hub-check has not said: the last of it */
     struct json_object *told; /* array: what hub-check has said */
     struct lab_result results[LAB_RESULTS_MAX];
+    struct keeper keeper;
     uint64_t next_token;
     uint64_t next_scratch;
     enum lab_end end;

@@ -58,6 +58,8 @@
     X(DOUBLE_COMPLETION, "double_completion", "Return right after a completion, on every path.")   \
     X(USE_AFTER_COMPLETION, "use_after_completion",                                                \
       "Completing gives the job away: copy what you need before, and forget the pointer.")         \
+    X(CALL_UNDER_WAY, "call_under_way",                                                            \
+      "Complete a job only when each hub.keep/1 and hub.ledger/1 call of its own is answered.")    \
     X(UNKNOWN_JOB, "unknown_job", "Pass on the pointer that start() got, never a copy of it.")     \
     X(WRONG_THREAD, "wrong_thread",                                                                \
       "Call what is tagged [main] from start(), cancel(), a timer or done() only.")                \

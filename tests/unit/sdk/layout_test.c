@@ -61,6 +61,22 @@ SIZE(hub_pool_api, 16)
 AT(hub_pool_api, size, 0)
 AT(hub_pool_api, threads, 4)
 AT(hub_pool_api, run, 8)
+SIZE(hub_kept, 48)
+AT(hub_kept, size, 0)
+AT(hub_kept, reserved, 4)
+AT(hub_kept, key, 8)
+AT(hub_kept, value, 24)
+AT(hub_kept, kept_at, 40)
+SIZE(hub_keep_api, 32)
+AT(hub_keep_api, size, 0)
+AT(hub_keep_api, value_max, 4)
+AT(hub_keep_api, put, 8)
+AT(hub_keep_api, get, 16)
+AT(hub_keep_api, list, 24)
+SIZE(hub_ledger_api, 16)
+AT(hub_ledger_api, size, 0)
+AT(hub_ledger_api, body_max, 4)
+AT(hub_ledger_api, append, 8)
 SIZE(hub_http_header, 32)
 AT(hub_http_header, name, 0)
 AT(hub_http_header, value, 16)
@@ -151,6 +167,7 @@ static_assert(HUB_HTTP_BLOCKED == 2 && HUB_HTTP_DNS == 3 && HUB_HTTP_CONNECT == 
 static_assert(HUB_HTTP_TLS == 5 && HUB_HTTP_TIMEOUT == 6 && HUB_HTTP_TOO_LARGE == 7, "");
 static_assert(HUB_HTTP_BROKEN == 8 && HUB_HTTP_REDIRECT == 9 && HUB_HTTP_SINK == 10, "");
 static_assert(HUB_HTTP_SOURCE == 11 && HUB_HTTP_NO_RESOURCES == 12, "");
+static_assert(HUB_KEEP_JOB == 0 && HUB_KEEP_ACCOUNT == 1 && HUB_KEEP_NEW == 1, "");
 static_assert(HUB_MODE_ASYNC == 0 && HUB_MODE_BLOCKING == 1, "");
 
 int main(void)
