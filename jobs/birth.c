@@ -43,6 +43,7 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
         .number = record->attempt,
         .timeout_ms = record->timeout_ms,
         .type = type->index,
+        .batch = batch_index(self, &record->batch),
         .priority = (int8_t)record->priority,
         .safety = (uint8_t)record->retry_safety,
         .max_attempts = at_most_255(record->max_attempts),
@@ -54,6 +55,9 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
     self->born++;
     lane->jobs++;
     queue->jobs++;
+    if (job->batch) {
+        batch_of(self, job)->jobs++;
+    }
     *ret_job = job;
     return 0;
 }
@@ -62,6 +66,7 @@ void birth_undo(struct jobs *self, struct job *job)
 {
     assert(!heap_contains(&job->node) && !heap_contains(&job->timer.node) && !job_attempt(job));
     payload_free(self, job->payload);
+    batch_job_gone(self, job);
     job->lane->queue->jobs--;
     job->lane->jobs--;
     self->born--;

@@ -10,6 +10,7 @@
  *     finish.c             …and ended: verdict.c says what becomes of the job
  *     request.c            what users ask for: cancel, retry, delete
  *     move.c               THE MOVER: the only place where a job's state changes
+ *     batches.c            jobs that came together: opened page by page
  *     errand.c             operations on their way to the store, and again if it failed
  *     purge.c              now and then, what nobody needs any more
  *     jobs.c               the public face; the tick
@@ -90,6 +91,7 @@ struct queue {
     uint32_t jobs;
     uint32_t taken;                   /* attempts of any phase: what `concurrency` limits */
     uint32_t counts[JOB_STATE_COUNT]; /* jobs by state */
+    uint64_t parked;                  /* jobs of batches that were not opened yet */
     uint64_t credit;                  /* see queue.c */
     int64_t credit_at;
     struct timer timer;  /* when the rate allows the next */
@@ -123,6 +125,7 @@ struct job {
     uint32_t number;       /* of the last attempt begun */
     uint32_t timeout_ms;
     uint16_t type;
+    uint16_t batch; /* index of its batch; 0: none */
     int8_t priority;
     uint8_t state;
     uint8_t safety;
@@ -176,6 +179,24 @@ struct attempt {
     struct payload *payload; /* until it is handed over */
     uint32_t permille;
     struct buf message;
+};
+
+/* --- Batches -----------------------------------------------------------------------------------*/
+
+#define BATCH_SECONDS 11 /* over which the rate is told: ten, and the one that runs */
+
+struct batch {
+    struct batch_record record; /* as the store said last; no texts but `queue` */
+    struct queue *queue;
+    uint16_t index;
+    bool opening;    /* a page is on its way */
+    bool cancelling; /* the jobs in memory were told */
+    uint32_t jobs;   /* in memory */
+    uint32_t ready;  /* of those: queued */
+    unsigned errands;
+    struct list hungry;            /* in jobs.hungry: to be looked at */
+    int64_t second;                /* of the last end */
+    uint32_t ended[BATCH_SECONDS]; /* jobs, by second */
 };
 
 /* --- On the way to the store -------------------------------------------------------------------*/
@@ -252,6 +273,13 @@ struct jobs {
 
     struct map waiters; /* struct waiter by job id */
 
+    struct map batches;         /* struct batch by id: those that are not finished */
+    struct batch **batch_slots; /* by index - 1 */
+    unsigned batch_slot_cap;
+    struct list hungry; /* batches to be looked at, from hungry_at on */
+    int64_t hungry_at;
+    uint64_t parked;
+
     unsigned errands;  /* submitted or in `again` */
     struct list again; /* failed, to be submitted again at again_at */
     bool store_fails;  /* the last write that had to succeed did not, and none has since */
@@ -267,8 +295,9 @@ struct jobs {
 
 void engine_clock(struct jobs *self); /* at the door of each public function: sets self->now */
 void engine_wake(struct jobs *self);
-/* Tells the world about a state that was committed. */
-void engine_event(struct jobs *self, const struct job *job, enum job_state state, uint64_t seq);
+/* Tells the world about a state that was committed, by `move` or otherwise (NULL). */
+void engine_event(struct jobs *self, const struct job *job, enum job_state state, uint64_t seq,
+                  const struct store_job_move *move);
 
 /* --- names.c -----------------------------------------------------------------------------------*/
 
@@ -332,6 +361,25 @@ struct payload *payload_keep(struct jobs *jobs, struct payload *self);
 /* Reads it; then attempt_ready(), or the attempt is given up. False: out of memory. */
 HUB_MUST_CHECK bool payload_fetch(struct jobs *jobs, struct attempt *attempt);
 
+/* --- batches.c ---------------------------------------------------------------------------------*/
+
+struct batch *batch_of(const struct jobs *self, const struct job *job); /* NULL: none */
+uint16_t batch_index(const struct jobs *self, const struct id *id);     /* 0: none that is known */
+/* From move.c; JOB_STATE_COUNT: from nowhere. */
+void batch_job_moved(struct jobs *self, const struct job *job, enum job_state from,
+                     enum job_state to);
+void batch_job_gone(struct jobs *self, const struct job *job); /* from birth.c */
+void batches_run(struct jobs *self);                           /* opens what should be opened */
+int64_t batches_next(const struct jobs *self);
+HUB_MUST_CHECK int batches_load(struct jobs *self, const struct store_batch_list *list);
+void batches_begin(struct jobs *self); /* all is loaded */
+void batches_release(struct jobs *self);
+
+/* --- submit.c ----------------------------------------------------------------------------------*/
+
+/* Gives a new job its id, its times, its state and what the client left out. */
+void submit_fill(struct jobs *self, struct job_record *job);
+
 /* --- move.c ------------------------------------------------------------------------------------*/
 
 /* The first state of a job: enters the index and its place. */
@@ -348,6 +396,8 @@ void move_job(struct jobs *self, struct job *job, enum job_state to, struct stor
 /* Puts a job that neither moves nor has an attempt where its state waits, and takes it out. */
 void move_place(struct jobs *self, struct job *job);
 void move_displace(struct jobs *self, struct job *job);
+/* The store has released them from `blocked`. */
+void move_released(struct jobs *self, const struct store_released *released, unsigned count);
 /* The store does not agree with memory: reads the job and takes its word. */
 void move_resync(struct jobs *self, struct job *job);
 

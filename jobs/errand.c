@@ -61,7 +61,10 @@ static void on_answer(struct store_op *op, void *context)
     }
     self->errands--;
     self->timed_moves -= errand->timed;
+    const struct store_released *released = op->released;
+    unsigned released_count = op->err == 0 ? op->released_count : 0;
     errand->done(self, errand);
+    move_released(self, released, released_count);
     engine_wake(self);
 }
 

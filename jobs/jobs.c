@@ -45,6 +45,8 @@ int jobs_new(struct store *store, const struct jobs_config *config, const struct
     map_init(&self->connectors);
     map_init(&self->queues);
     map_init(&self->waiters);
+    map_init(&self->batches);
+    list_init(&self->hungry);
     heap_init(&self->open, lane_connector_before);
     heap_init(&self->timers, timer_before);
     list_init(&self->unwritten);
@@ -82,6 +84,7 @@ void jobs_free(struct jobs *self)
     free_payloads(self);
     heap_release(&self->timers);
     heap_release(&self->open);
+    batches_release(self);
     queues_release(self);
     names_release(self);
     job_index_release(&self->index);
@@ -138,9 +141,10 @@ static void tell(struct jobs *self, const struct job *job, struct jobs_event eve
     self->hooks.event(self->context, &event);
 }
 
-void engine_event(struct jobs *self, const struct job *job, enum job_state state, uint64_t seq)
+void engine_event(struct jobs *self, const struct job *job, enum job_state state, uint64_t seq,
+                  const struct store_job_move *move)
 {
-    tell(self, job, (struct jobs_event){.seq = seq, .state = state});
+    tell(self, job, (struct jobs_event){.seq = seq, .state = state, .move = move});
 }
 
 /* --- The tick ----------------------------------------------------------------------------------*/
@@ -183,7 +187,9 @@ int64_t jobs_tick(struct jobs *self)
     if (self->ready && !self->draining) {
         timers_run(self);
         purge_run(self);
+        batches_run(self);
         next = earlier(dispatch(self), earlier(timers_next(self), self->purge_at));
+        next = earlier(next, batches_next(self));
     }
     return earlier(next, earlier(attempts_write_next(self), self->again_at));
 }
@@ -265,7 +271,7 @@ static struct jobs_queue_info info_of(const struct queue *queue)
 {
     return (struct jobs_queue_info){
         .settings = queue->settings,
-        .queued = queue->counts[JOB_QUEUED],
+        .queued = queue->counts[JOB_QUEUED] + queue->parked,
         .scheduled = queue->counts[JOB_SCHEDULED],
         .blocked = queue->counts[JOB_BLOCKED],
         .running = queue->counts[JOB_RUNNING],

@@ -103,6 +103,9 @@ struct jobs_event {
     bool is_progress;
     uint32_t permille;
     struct str message;
+    /* The move that was written with it, during the call; NULL: an insert, a start, progress, or a
+     * job that its parents have released. */
+    const struct store_job_move *move;
 };
 
 struct jobs_hooks {
@@ -160,10 +163,10 @@ int64_t jobs_tick(struct jobs *self);
 /* Submits a STORE_JOB_INSERT that the caller has filled but for `job.id`, `created_at` and `state`,
  * and with `done` unset: the engine takes it over. Where queue, timeout_ms, max_attempts or
  * retention_ms are not given it fills in the default of job.h. `done(context, op)` is called after
- * the commit with op->err and the fields of struct store_job_insert, and must not free it. When it
- * returned 0 the job is queued and may already run. Errors on top of the store's:
- * HUB_ERR_STORAGE_FULL, HUB_ERR_UNAVAILABLE (too many jobs, queues or types; draining),
- * HUB_ERR_NOMEM. */
+ * the commit with op->err and the fields of struct store_job_insert; it does not free the
+ * operation, but if op->err is 0 it may keep it (op->kept). Then the job is queued and may already
+ * run. Errors on top of the store's: HUB_ERR_STORAGE_FULL, HUB_ERR_UNAVAILABLE (too many jobs,
+ * queues or types; draining), HUB_ERR_NOMEM. */
 typedef void jobs_submitted_fn(void *context, struct store_op *op);
 void jobs_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn *done, void *context);
 
@@ -189,6 +192,30 @@ struct jobs_live {
     bool cancelling;
 };
 bool jobs_live(const struct jobs *self, const struct id *id, struct jobs_live *ret_live);
+
+/* --- Batches: see jobs/batch.h -----------------------------------------------------------------*/
+
+/* These take an operation that the caller has filled, as jobs_submit() does, and call
+ * `done(context, op)` with the store's answer. The engine gives ids, times and defaults.
+ * jobs_batch_create() and _append(): errors as of jobs_submit(), and HUB_ERR_UNAVAILABLE beyond
+ * BATCHES_UNFINISHED_MAX. The jobs of a batch are opened by themselves. */
+void jobs_batch_create(struct jobs *self, struct store_op *op, jobs_submitted_fn *done,
+                       void *context);
+void jobs_batch_append(struct jobs *self, struct store_op *op, jobs_submitted_fn *done,
+                       void *context);
+void jobs_batch_set(struct jobs *self, struct store_op *op, jobs_submitted_fn *done, void *context);
+
+/* These begin, and go on slice by slice after `done`: a cancel also after a crash, a retry not.
+ * Errors as those of the operations. */
+void jobs_batch_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+void jobs_batch_retry(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+void jobs_batch_drop(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+
+/* What memory knows of an unfinished batch; false: nothing. */
+struct jobs_batch {
+    uint64_t milli_rate; /* jobs ended in 1,000 seconds, over the last ten */
+};
+bool jobs_batch_live(const struct jobs *self, const struct id *id, struct jobs_batch *ret_live);
 
 /* --- Attempts, from the dispatcher -------------------------------------------------------------*/
 

@@ -1,7 +1,7 @@
 #include "jobs/engine.h"
 
-/* Start-up: the queues, then the unfinished jobs page by page. The next page is asked for before
- * this one is taken in, so that store and loop work at the same time. */
+/* Start-up: the queues, the batches, then the unfinished jobs page by page. The next page is asked
+ * for before this one is taken in, so that store and loop work at the same time. */
 
 static void finish_load(struct jobs *self, int err)
 {
@@ -10,6 +10,7 @@ static void finish_load(struct jobs *self, int err)
     if (err < 0) {
         log_error(self->log, "jobs", "could not load", "error=%s", hub_err_code(err));
     } else {
+        batches_begin(self);
         log_info(self->log, "jobs", "loaded", "unfinished=%u queues=%zu", self->born,
                  self->queues.len);
     }
@@ -67,6 +68,33 @@ static int ask_page(struct jobs *self, const struct id *after)
     return 0;
 }
 
+static void on_batches(struct jobs *self, struct errand *errand)
+{
+    int err = errand->op->err;
+
+    if (err == 0) {
+        err = batches_load(self, &errand->op->batch_list);
+    }
+    if (err == 0) {
+        err = ask_page(self, NULL);
+    }
+    if (err < 0) {
+        finish_load(self, err);
+    }
+}
+
+static int ask_batches(struct jobs *self)
+{
+    struct store_op *op = errand_new(self, STORE_BATCH_LIST, on_batches);
+    if (!op) {
+        return HUB_ERR_NOMEM;
+    }
+    op->batch_list.unfinished_only = true;
+    op->batch_list.limit = BATCHES_UNFINISHED_MAX;
+    errand_submit(self, op);
+    return 0;
+}
+
 static void on_queues(struct jobs *self, struct errand *errand)
 {
     const struct store_queue_list *list = &errand->op->queue_list;
@@ -80,7 +108,7 @@ static void on_queues(struct jobs *self, struct errand *errand)
         }
     }
     if (err == 0) {
-        err = ask_page(self, NULL);
+        err = ask_batches(self);
     }
     if (err < 0) {
         finish_load(self, err);

@@ -1,13 +1,15 @@
 #include "jobs/engine.h"
 
 /* The only writer of a state in memory: keeps the counts of its queue. */
-static void enter(struct job *job, enum job_state state)
+static void enter(struct jobs *self, struct job *job, enum job_state state)
 {
     uint32_t *counts = job->lane->queue->counts;
+    enum job_state from = job->state;
 
-    counts[job->state]--;
+    counts[from]--;
     counts[state]++;
     job->state = (uint8_t)state;
+    batch_job_moved(self, job, from, state);
 }
 
 void move_place(struct jobs *self, struct job *job)
@@ -46,6 +48,7 @@ void move_birth(struct jobs *self, struct job *job, enum job_state state)
 {
     job->state = (uint8_t)state;
     job->lane->queue->counts[state]++;
+    batch_job_moved(self, job, JOB_STATE_COUNT, state);
     enlist(self, job);
     move_place(self, job);
 }
@@ -68,30 +71,30 @@ static void count_end(struct jobs_stats *stats, enum job_state state)
 }
 
 /* The store has it in `state` now. */
-static void arrive(struct jobs *self, struct job *job, enum job_state state, uint64_t event_seq)
+static void arrive(struct jobs *self, struct job *job, enum job_state state, uint64_t event_seq,
+                   const struct store_job_move *move)
 {
     move_displace(self, job);
-    enter(job, state);
+    enter(self, job, state);
     if (!job_state_terminal(state)) {
         move_place(self, job);
-        engine_event(self, job, state, event_seq);
+        engine_event(self, job, state, event_seq, move);
         request_go_on(self, job);
         return;
     }
     delist(self, job);
     count_end(&self->stats, state);
-    engine_event(self, job, state, event_seq);
+    engine_event(self, job, state, event_seq, move);
     request_settle(self, job, 0);
     forget(self, job);
 }
 
-static void release_children(struct jobs *self, const struct store_job_move *move)
+void move_released(struct jobs *self, const struct store_released *released, unsigned count)
 {
-    for (unsigned i = 0; i < move->ret_released_count; i++) {
-        const struct store_released *released = &move->ret_released[i];
-        struct job *child = job_index_get(&self->index, &released->id);
+    for (unsigned i = 0; i < count; i++) {
+        struct job *child = job_index_get(&self->index, &released[i].id);
         if (child && child->state == JOB_BLOCKED) {
-            arrive(self, child, released->state, released->event_seq);
+            arrive(self, child, released[i].state, released[i].event_seq, NULL);
         }
     }
 }
@@ -139,8 +142,8 @@ static void on_moved(struct jobs *self, struct errand *errand)
         if (move->to == JOB_SCHEDULED) {
             job->ready_at = move->run_at;
         }
-        arrive(self, job, move->to, op->event_seq);
-        release_children(self, move);
+        arrive(self, job, move->to, op->event_seq, move);
+        move_released(self, move->ret_released, move->ret_released_count);
     }
     if (errand->tell) {
         errand->tell(errand->tell_context, op->err);
@@ -171,17 +174,15 @@ void move_job(struct jobs *self, struct job *job, enum job_state to, struct stor
 
 void move_running(struct jobs *self, struct job *job)
 {
-    (void)self;
     assert(job_may_move(job->state, JOB_RUNNING, false));
-    enter(job, JOB_RUNNING);
+    enter(self, job, JOB_RUNNING);
     job->number++;
 }
 
 void move_not_running(struct jobs *self, struct job *job)
 {
-    (void)self;
     assert(job_may_move(job->state, JOB_QUEUED, false));
-    enter(job, JOB_QUEUED);
+    enter(self, job, JOB_QUEUED);
     job->number--;
 }
 
@@ -190,7 +191,7 @@ void move_started(struct jobs *self, struct job *job, uint64_t event_seq)
     if (job->state != JOB_RUNNING) {
         move_running(self, job);
     }
-    engine_event(self, job, JOB_RUNNING, event_seq);
+    engine_event(self, job, JOB_RUNNING, event_seq, NULL);
 }
 
 static void on_record(struct jobs *self, struct errand *errand)
@@ -209,14 +210,14 @@ static void on_record(struct jobs *self, struct errand *errand)
     }
     if (errand->op->err < 0 || job_state_terminal(record->state)) {
         if (errand->op->err == 0) {
-            enter(job, record->state);
+            enter(self, job, record->state);
         }
         delist(self, job);
         request_settle(self, job, errand->op->err);
         forget(self, job);
         return;
     }
-    enter(job, record->state);
+    enter(self, job, record->state);
     job->number = record->attempt;
     job->ready_at = record->run_at ? record->run_at : record->created_at;
     if (record->state != JOB_RUNNING) {

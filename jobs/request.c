@@ -81,11 +81,29 @@ void request_go_on(struct jobs *self, struct job *job)
     move_job(self, job, JOB_CANCELLED, op);
 }
 
-/* Not in memory: it has ended, or there never was one. */
+/* Not in memory: it has ended, there never was one, or its batch has not opened it yet. */
 static void on_looked_up(struct jobs *self, struct errand *errand)
 {
-    (void)self;
-    errand->tell(errand->tell_context, errand->op->err < 0 ? errand->op->err : HUB_ERR_CONFLICT);
+    const struct job_record *record = &errand->op->job_get.ret_job;
+    struct job *job = job_index_get(&self->index, &errand->op->job_get.id);
+    int err = errand->op->err;
+
+    if (err == 0 && !job && (id_is_zero(&record->batch) || job_state_terminal(record->state))) {
+        err = HUB_ERR_CONFLICT;
+    } else if (err == 0 && !job) {
+        err = birth_job(self, record, false, &job);
+        if (err == 0) {
+            move_birth(self, job, record->state);
+        }
+    }
+    if (err == 0 && !add_waiter(self, job, errand->tell, errand->tell_context)) {
+        err = HUB_ERR_NOMEM;
+    }
+    if (err < 0) {
+        errand->tell(errand->tell_context, err);
+    } else {
+        request_go_on(self, job);
+    }
 }
 
 void jobs_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context)

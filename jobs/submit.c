@@ -1,7 +1,6 @@
 #include "jobs/engine.h"
 
-/* What a client left out. */
-static void fill_defaults(struct job_record *job)
+void submit_fill(struct jobs *self, struct job_record *job)
 {
     if (job->queue.len == 0) {
         job->queue = STR("default");
@@ -15,6 +14,9 @@ static void fill_defaults(struct job_record *job)
     if (job->retention_ms == 0) {
         job->retention_ms = JOB_RETENTION_MS_DEFAULT;
     }
+    job->id = id_next(&self->ids, self->now);
+    job->created_at = self->now;
+    job->state = job->run_at > self->now ? JOB_SCHEDULED : JOB_QUEUED;
 }
 
 static void accept(struct jobs *self, struct job *job, const struct store_op *op)
@@ -25,14 +27,14 @@ static void accept(struct jobs *self, struct job *job, const struct store_op *op
     self->stats.submitted++;
     if (job_state_terminal(insert->ret_state)) {
         self->stats.failed++;
-        engine_event(self, job, insert->ret_state, op->event_seq);
+        engine_event(self, job, insert->ret_state, op->event_seq, NULL);
         birth_undo(self, job);
         return;
     }
     job->payload =
         payload_keep(self, payload_new(record->input, record->account, record->traceparent));
     move_birth(self, job, insert->ret_state);
-    engine_event(self, job, insert->ret_state, op->event_seq);
+    engine_event(self, job, insert->ret_state, op->event_seq, NULL);
 }
 
 static void on_inserted(struct jobs *self, struct errand *errand)
@@ -61,10 +63,7 @@ static int begin(struct jobs *self, struct store_op *op)
     if (store_is_full(self->store)) {
         return HUB_ERR_STORAGE_FULL;
     }
-    fill_defaults(record);
-    record->id = id_next(&self->ids, self->now);
-    record->created_at = self->now;
-    record->state = record->run_at > self->now ? JOB_SCHEDULED : JOB_QUEUED;
+    submit_fill(self, record);
     return birth_job(self, record, false, &errand->job);
 }
 

@@ -497,6 +497,8 @@ static void do_read(struct store *self, struct store_op *op)
     case STORE_ACTIVE_LIST:
         do_active_list(self, op);
         break;
+    case STORE_BATCH_LIST:
+        break;
     case STORE_QUEUE_LIST:
         op->queue_list.ret_queues = self->queues;
         op->queue_list.ret_count = self->queue_count;
