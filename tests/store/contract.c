@@ -13,6 +13,7 @@ int main(int argc, char **argv)
     } groups[] = {
         {"jobs", contract_jobs},   {"flows", contract_flows},     {"artifacts", contract_artifacts},
         {"lists", contract_lists}, {"batches", contract_batches}, {"failures", contract_failures},
+        {"keep", contract_keep},
     };
     int failed = 0;
 

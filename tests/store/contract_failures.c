@@ -319,6 +319,47 @@ static void write_ack(int fd, char what, const struct id *id)
 }
 
 /* Inserts and finishes without pause until it is killed, and tells what was acknowledged. */
+/* What its attempt keeps and puts on record. */
+static void submit_kept(struct harness *h, struct id id)
+{
+    const struct store_keeper keeper = {.job = id, .attempt = 1, .connector = STR("pay")};
+    struct store_op *put = harness_op(h, STORE_KEEP_PUT);
+    struct store_op *append = harness_op(h, STORE_LEDGER_APPEND);
+
+    put->keep_put = (struct store_keep_put){
+        .keeper = keeper, .key = STR("request"), .value = STR("frozen"), .at = h->now};
+    append->ledger_append = (struct store_ledger_append){
+        .keeper = keeper, .kind = STR("intent"), .body = STR("{}"), .at = h->now};
+    harness_submit(h, put);
+    harness_submit(h, append);
+}
+
+static void assert_kept(struct harness *h, struct id id)
+{
+    struct store_op *op = harness_op(h, STORE_KEEP_GET);
+
+    op->keep_get.keeper = (struct store_keeper){.job = id, .attempt = 1, .connector = STR("pay")};
+    op->keep_get.key = STR("request");
+    assert_int_equal(harness_run(h, op), 0);
+    assert_str(op->keep_get.ret_kept.value, "frozen");
+}
+
+/* How many entries there are, all as they must be. */
+static int64_t verify_ledger(struct harness *h)
+{
+    struct store_op *op = harness_op(h, STORE_LEDGER_VERIFY);
+    struct store_ledger_verify so_far;
+
+    do {
+        so_far = op->ledger_verify;
+        op = harness_op(h, STORE_LEDGER_VERIFY);
+        op->ledger_verify = so_far;
+        assert_int_equal(harness_run(h, op), 0);
+        assert_int_equal(op->ledger_verify.ret_first_bad, 0);
+    } while (op->ledger_verify.ret_more);
+    return op->ledger_verify.seq;
+}
+
 void contract_child(const char *dir, int ack_fd)
 {
     enum { CALLERS = 16 };
@@ -338,6 +379,12 @@ void contract_child(const char *dir, int ack_fd)
                 _exit(2);
             }
             write_ack(ack_fd, 'i', &id);
+            submit_kept(&h, id);
+        }
+        harness_wait(&h);
+        for (int i = 0; i < CALLERS; i++) {
+            struct id id = ops[i]->job_insert.job.id;
+            write_ack(ack_fd, 'k', &id);
             ops[i] = harness_finish_op(&h, id, JOB_SUCCEEDED);
             harness_submit(&h, ops[i]);
         }
@@ -359,6 +406,7 @@ static unsigned kill_round(const char *dir, unsigned round)
         struct id id;
     } acks[200000];
     unsigned count = 0;
+    int64_t entries = 0;
     char line[1 + sizeof(struct id)];
     int fds[2];
     struct harness h;
@@ -393,8 +441,13 @@ static unsigned kill_round(const char *dir, unsigned round)
     harness_open_in(&h, harness_kind, dir, NULL);
     for (unsigned i = 0; i < count; i++) {
         enum job_state got = harness_state(&h, acks[i].id);
-        assert_true(got == JOB_SUCCEEDED || (acks[i].what == 'i' && got == JOB_QUEUED));
+        assert_true(got == JOB_SUCCEEDED || (acks[i].what != 'f' && got == JOB_QUEUED));
+        if (acks[i].what == 'k') {
+            assert_kept(&h, acks[i].id);
+            entries++;
+        }
     }
+    assert_true(verify_ledger(&h) >= entries);
     harness_insert(&h);
     harness_stop(&h);
     close(h.wake_fd);

@@ -34,6 +34,8 @@ static int open_sqlite(const char *dir, struct blob_store *blobs,
         .idempotency_max = options->idempotency_max,
         .events_max = options->events_max,
         .events_keep_ms = options->events_keep_ms,
+        .keep_items_max = options->keep_items_max,
+        .keep_bytes_max = options->keep_bytes_max,
     };
     return store_sqlite_new(&sqlite, log, ret_backend, error);
 }

@@ -15,11 +15,11 @@
 #ifndef HUB_TESTS_STORE_HARNESS_H
 #define HUB_TESTS_STORE_HARNESS_H
 
-#include <string.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -31,6 +31,8 @@ struct harness_options {
     uint64_t idempotency_max;
     uint64_t events_max;
     int64_t events_keep_ms;
+    uint64_t keep_items_max;
+    uint64_t keep_bytes_max;
 };
 
 struct store_kind {
@@ -121,6 +123,7 @@ int contract_jobs(void);
 int contract_flows(void);
 int contract_artifacts(void);
 int contract_lists(void);
+int contract_keep(void);
 int contract_batches(void);
 int contract_failures(void);
 /* What the process does that test_acknowledged_work_survives_kill() kills. Does not return. */

@@ -33,6 +33,66 @@ static int64_t query(sqlite3 *db, const char *sql)
     return value;
 }
 
+/* --- The ledger --------------------------------------------------------------------------------*/
+
+static int64_t first_bad(struct harness *h)
+{
+    struct store_op *op = harness_op(h, STORE_LEDGER_VERIFY);
+
+    assert_int_equal(harness_run(h, op), 0);
+    return op->ledger_verify.ret_first_bad;
+}
+
+/* Whatever is done to an entry behind the store's back, verifying names the first that shows it. */
+static void test_a_changed_ledger_shows(void **state)
+{
+    static const struct {
+        const char *change;
+        const char *undo;
+        int64_t first_bad;
+    } changes[] = {
+        {"UPDATE ledger SET body = '{\"amount\":1}' WHERE seq = 5",
+         "UPDATE ledger SET body = '{}' WHERE seq = 5", 5},
+        {"UPDATE ledger SET at = at + 1 WHERE seq = 1",
+         "UPDATE ledger SET at = at - 1 WHERE seq = 1", 1},
+        {"UPDATE ledger SET kind = 'intend' WHERE seq = 10",
+         "UPDATE ledger SET kind = 'intent' WHERE seq = 10", 10},
+        {"UPDATE ledger SET account = 'pay', connector = '' WHERE seq = 3",
+         "UPDATE ledger SET account = '', connector = 'pay' WHERE seq = 3", 3},
+        {"UPDATE ledger SET attempt = 2 WHERE seq = 4",
+         "UPDATE ledger SET attempt = 1 WHERE seq = 4", 4},
+        {"UPDATE ledger SET job = zeroblob(16) WHERE seq = 7",
+         "UPDATE ledger SET job = (SELECT job FROM ledger WHERE seq = 1) WHERE seq = 7", 7},
+        {"UPDATE ledger SET hash = zeroblob(32) WHERE seq = 2", NULL, 2},
+        {"UPDATE ledger SET hash = zeroblob(3) WHERE seq = 2", NULL, 2},
+        {"DELETE FROM ledger WHERE seq = 1", NULL, 1},
+    };
+    struct harness *h = *state;
+    struct id id = harness_insert(h);
+    sqlite3 *db = open_beside(h);
+
+    for (unsigned i = 0; i < 10; i++) {
+        struct store_op *op = harness_op(h, STORE_LEDGER_APPEND);
+        op->ledger_append = (struct store_ledger_append){
+            .keeper = {.job = id, .attempt = 1, .connector = STR("pay")},
+            .kind = STR("intent"),
+            .body = STR("{}"),
+            .at = h->now,
+        };
+        assert_int_equal(harness_run(h, op), 0);
+    }
+    assert_int_equal(first_bad(h), 0);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        assert_int_equal(sqlite3_exec(db, changes[i].change, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(first_bad(h), changes[i].first_bad);
+        if (changes[i].undo) {
+            assert_int_equal(sqlite3_exec(db, changes[i].undo, NULL, NULL, NULL), SQLITE_OK);
+            assert_int_equal(first_bad(h), 0);
+        }
+    }
+    sqlite3_close(db);
+}
+
 /* --- Plans -------------------------------------------------------------------------------------*/
 
 /* Steps of a plan that touch all of something, and why they may. */
@@ -394,6 +454,7 @@ int main(void)
         STORE_TEST(test_file_that_is_no_database),
         STORE_TEST(test_log_stays_short_under_load),
         STORE_TEST(test_quiet_log_is_folded_in),
+        STORE_TEST(test_a_changed_ledger_shows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
