@@ -1,0 +1,188 @@
+#include "api/job_fill.h"
+
+#include "api/json_span.h"
+#include "base/clock.h"
+#include "base/hash.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define RETENTION_MAX_MS (365LL * 24 * 3600 * 1000)
+#define TOO_MANY_FILES   "input: names more than 64 files"
+static_assert(JOB_FILES_MAX == 64, "TOO_MANY_FILES says so");
+
+static uint32_t get_u32(struct json_object *body, const char *name, uint32_t fallback)
+{
+    int64_t value;
+
+    return json_get_i64(body, name, &value) ? (uint32_t)value : fallback;
+}
+
+static int64_t get_time(struct json_object *body, const char *name)
+{
+    struct str text;
+    int64_t at = 0;
+
+    if (json_get_str(body, name, &text) && !clock_parse(text, &at)) {
+        at = 0; /* the schema's format has let through what is out of our range */
+    }
+    return at;
+}
+
+int64_t job_retention_ms(struct str text)
+{
+    int64_t ms;
+
+    return clock_parse_duration(text, &ms) && ms <= RETENTION_MAX_MS ? ms : -1;
+}
+
+static int64_t get_retention(struct json_object *body)
+{
+    struct str text;
+
+    return json_get_str(body, "retention", &text) ? job_retention_ms(text)
+                                                  : JOB_RETENTION_MS_DEFAULT;
+}
+
+/* A copy of the member's own bytes, or of the value written anew where they can't be told. */
+static struct str member_bytes(const struct job_source *source, const char *name,
+                               struct arena *arena)
+{
+    struct json_object *value;
+    struct str span;
+
+    if (!json_object_object_get_ex(source->json, name, &value)) {
+        return (struct str){0};
+    }
+    span = json_member_span(source->text, str_from_c(name));
+    if (span.ptr == NULL) {
+        span = str_from_c(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+    }
+    return arena_str(arena, span);
+}
+
+static bool fill_after(const struct job_source *source, struct arena *arena, struct job_record *job)
+{
+    struct json_object *list;
+    struct id *ids;
+
+    if (!json_get_array(source->json, "after", &list)) {
+        return true;
+    }
+    job->after_count = (unsigned)json_object_array_length(list);
+    ids = arena_alloc(arena, (job->after_count + 1) * sizeof *ids);
+    if (ids == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < job->after_count; i++) {
+        if (!id_parse(json_str(json_object_array_get_idx(list, i)), &ids[i])) {
+            return false;
+        }
+    }
+    job->after = ids;
+    return true;
+}
+
+static bool fill_record(const struct job_source *source, const struct job_type *type,
+                        struct arena *arena, struct job_record *job)
+{
+    struct json_object *body = source->json;
+    struct str queue = STR("default");
+    int64_t priority = 0;
+
+    json_get_str(body, "queue", &queue);
+    json_get_i64(body, "priority", &priority);
+    job->type = arena_str(arena, type->name);
+    job->queue = arena_str(arena, queue);
+    job->input = member_bytes(source, "input", arena);
+    job->labels = member_bytes(source, "labels", arena);
+    job->priority = (int)priority;
+    job->retry_safety = type->retry_safety;
+    job->timeout_ms = get_u32(body, "timeout_ms", type->timeout_ms);
+    job->max_attempts = get_u32(body, "max_attempts", type->max_attempts);
+    job->run_at = get_time(body, "run_at");
+    job->expires_at = get_time(body, "expires_at");
+    job->retention_ms = get_retention(body);
+    return job->type.ptr != NULL && job->queue.ptr != NULL && fill_after(source, arena, job);
+}
+
+static bool is_base64(struct str text)
+{
+    struct buf bytes;
+    int err;
+
+    buf_init(&bytes, text.len);
+    err = base64_decode(text, &bytes);
+    buf_release(&bytes);
+    return err != HUB_ERR_INVALID_INPUT;
+}
+
+static int fault_not_base64(struct arena *arena, struct str pointer, struct job_fault *ret_fault)
+{
+    static const char PREFIX[] = "/input";
+    size_t len = sizeof PREFIX - 1 + pointer.len;
+    char *whole = arena_alloc(arena, len + 1);
+
+    if (whole == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    memcpy(whole, PREFIX, sizeof PREFIX - 1);
+    memcpy(whole + sizeof PREFIX - 1, pointer.ptr, pointer.len);
+    *ret_fault = (struct job_fault){
+        .pointer = str_of(whole, len),
+        .keyword = STR("contentEncoding"),
+        .detail = "data: must be Base64 with padding (RFC 4648, section 4)",
+    };
+    return HUB_ERR_INVALID_INPUT;
+}
+
+/* The artifacts that the input names; files of other jobs and bytes in place are found later. */
+static int fill_files(const struct job_source *source, const struct job_type *type,
+                      struct arena *arena, struct job_record *job, struct job_fault *ret_fault)
+{
+    struct file_ref *refs;
+    struct id *ids;
+    unsigned count;
+    int err;
+
+    if (type->places.count == 0) {
+        return 0;
+    }
+    err = places_collect(&type->places, source->input, arena, &refs, &count);
+    if (err < 0 || count == 0) {
+        return err;
+    }
+    ids = arena_alloc(arena, count * sizeof *ids);
+    if (ids == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (refs[i].kind == FILE_REF_ARTIFACT) {
+            ids[job->file_count++] = refs[i].artifact;
+        }
+        if (refs[i].kind == FILE_REF_DATA && !is_base64(refs[i].data)) {
+            return fault_not_base64(arena, refs[i].pointer, ret_fault);
+        }
+    }
+    job->files = ids;
+    return 0;
+}
+
+static int refuse(struct job_fault *ret_fault, const char *detail)
+{
+    *ret_fault = (struct job_fault){.detail = detail};
+    return HUB_ERR_INVALID_INPUT;
+}
+
+int job_fill(const struct job_source *source, const struct job_type *type, struct arena *arena,
+             struct job_record *job, struct job_fault *ret_fault)
+{
+    if (!fill_record(source, type, arena, job)) {
+        return HUB_ERR_NOMEM;
+    }
+    if (job->retention_ms < 0) {
+        return refuse(ret_fault, "retention: at most P365D, without months or years");
+    }
+    int err = fill_files(source, type, arena, job, ret_fault);
+    return err == HUB_ERR_LIMIT ? refuse(ret_fault, TOO_MANY_FILES) : err;
+}

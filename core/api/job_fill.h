@@ -1,0 +1,41 @@
+/*
+ * job_fill.h — from a JSON value to a job's record: what POST /v1/jobs and the lines of a batch
+ * have in common.
+ *
+ *     type = types_find(…);                        // and the input is valid for it
+ *     struct job_source source = {json, text, input};
+ *     if (job_fill(&source, type, &op->arena, &record, &fault) == HUB_ERR_INVALID_INPUT) … fault …
+ *
+ * Thread: [any]. Private to core/api.
+ */
+#ifndef HUB_API_JOB_FILL_H
+#define HUB_API_JOB_FILL_H
+
+#include "api/types.h"
+#include "base/arena.h"
+#include "base/json.h"
+
+/* A value that is valid against JobCreate. */
+struct job_source {
+    struct json_object *json;
+    struct str text;           /* its bytes: the input is stored as it came */
+    struct json_object *input; /* the member, or an empty object */
+};
+
+/* What the schemas could not see. */
+struct job_fault {
+    struct str pointer; /* into the value; ptr NULL: it is about the value as a whole */
+    struct str keyword;
+    const char *detail;
+};
+
+/* Fills all but `traceparent`, `created_by`, and what the engine gives. 0, HUB_ERR_INVALID_INPUT
+ * (see `ret_fault`, whose pointer is in the arena) or HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int job_fill(const struct job_source *source, const struct job_type *type,
+                            struct arena *arena, struct job_record *job,
+                            struct job_fault *ret_fault);
+
+/* An ISO 8601 duration of at most a year as milliseconds; -1 if it is another. */
+int64_t job_retention_ms(struct str text);
+
+#endif
