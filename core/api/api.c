@@ -102,7 +102,7 @@ void api_on_event(struct api *self, const struct jobs_event *event)
 {
     event_hub_publish(self->events, event);
     if (!event->is_progress && job_state_terminal(event->state)) {
-        wait_job_finished(self, &event->id);
+        wait_job_finished(self, event);
     }
 }
 

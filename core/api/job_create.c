@@ -5,8 +5,8 @@
  *        → STORE_JOB_INSERT → engine → 202, or waits for the end
  */
 #include "api/idempotency.h"
+#include "api/job_fill.h"
 #include "api/jobs.h"
-#include "api/json_span.h"
 #include "api/render.h"
 #include "api/types.h"
 #include "api/wait.h"
@@ -16,85 +16,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RETENTION_MAX_MS (365LL * 24 * 3600 * 1000)
-
 /* A job on its way into the queue. */
 struct creation {
     struct api_call *call;
     struct store_idempotency idempotency;
     unsigned wait_s;
-    struct str not_base64; /* pointer into the input, to a file given in place that is none */
 };
 
-/* --- Filling the record ------------------------------------------------------------------------*/
-
-static uint32_t get_u32(struct json_object *body, const char *name, uint32_t fallback)
-{
-    int64_t value;
-
-    return json_get_i64(body, name, &value) ? (uint32_t)value : fallback;
-}
-
-static int64_t get_time(struct json_object *body, const char *name)
-{
-    struct str text;
-    int64_t at = 0;
-
-    if (json_get_str(body, name, &text) && !clock_parse(text, &at)) {
-        at = 0; /* the schema's format has let through what is out of our range */
-    }
-    return at;
-}
-
-static int64_t get_retention(struct json_object *body)
-{
-    int64_t ms = JOB_RETENTION_MS_DEFAULT;
-    struct str text;
-
-    if (json_get_str(body, "retention", &text) &&
-        (!clock_parse_duration(text, &ms) || ms > RETENTION_MAX_MS)) {
-        return -1;
-    }
-    return ms;
-}
-
-/* A copy of the member's own bytes, or of the value written anew where they can't be told. */
-static struct str member_bytes(struct api_call *call, const char *name, struct arena *arena)
-{
-    struct json_object *value;
-    struct str span;
-
-    if (!json_object_object_get_ex(call->json, name, &value)) {
-        return (struct str){0};
-    }
-    span = json_member_span(call->body, str_from_c(name));
-    if (span.ptr == NULL) {
-        span = str_from_c(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
-    }
-    return arena_str(arena, span);
-}
-
-static bool fill_after(struct api_call *call, struct arena *arena, struct job_record *job)
-{
-    struct json_object *list;
-    struct id *ids;
-
-    if (!json_get_array(call->json, "after", &list)) {
-        return true;
-    }
-    job->after_count = (unsigned)json_object_array_length(list);
-    ids = arena_alloc(arena, (job->after_count + 1) * sizeof *ids);
-    if (ids == NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < job->after_count; i++) {
-        if (!id_parse(json_str(json_object_array_get_idx(list, i)), &ids[i])) {
-            return false;
-        }
-    }
-    job->after = ids;
-    return true;
-}
+/* --- Filling the record
+ * -------------------------------------------------------------------------*/
 
 /* Version 00 of W3C Trace Context §3.2.2: 00-<32 hex>-<16 hex>-<2 hex>, the ids not all zero. What
  * is not well-formed is ignored, as the specification says. */
@@ -117,31 +47,6 @@ static struct str trace_parent(const struct http_request *req)
         return (struct str){0};
     }
     return text;
-}
-
-static bool fill_record(struct api_call *call, const struct job_type *type, struct arena *arena,
-                        struct job_record *job)
-{
-    struct json_object *body = call->json;
-    struct str queue = STR("default");
-    int64_t priority = 0;
-
-    json_get_str(body, "queue", &queue);
-    json_get_i64(body, "priority", &priority);
-    job->type = arena_str(arena, type->name);
-    job->queue = arena_str(arena, queue);
-    job->input = member_bytes(call, "input", arena);
-    job->labels = member_bytes(call, "labels", arena);
-    job->traceparent = arena_str(arena, trace_parent(call->req));
-    job->created_by = arena_str(arena, str_from_c(call->principal.name));
-    job->priority = (int)priority;
-    job->retry_safety = type->retry_safety;
-    job->timeout_ms = get_u32(body, "timeout_ms", type->timeout_ms);
-    job->max_attempts = get_u32(body, "max_attempts", type->max_attempts);
-    job->run_at = get_time(body, "run_at");
-    job->expires_at = get_time(body, "expires_at");
-    job->retention_ms = get_retention(body);
-    return job->type.ptr != NULL && job->queue.ptr != NULL && fill_after(call, arena, job);
 }
 
 /* --- Checking ----------------------------------------------------------------------------------*/
@@ -189,50 +94,6 @@ static bool input_is_valid(struct api_call *call, const struct job_type *type,
     }
     schema_errors_release(&errors);
     return err == 0;
-}
-
-static bool is_base64(struct str text)
-{
-    struct buf bytes;
-    int err;
-
-    buf_init(&bytes, text.len);
-    err = base64_decode(text, &bytes);
-    buf_release(&bytes);
-    return err != HUB_ERR_INVALID_INPUT;
-}
-
-/* The artifacts that the input names; files of other jobs and bytes in place are found later. */
-static int fill_files(struct creation *creation, const struct job_type *type,
-                      struct json_object *input, struct arena *arena, struct job_record *job)
-{
-    struct file_ref *refs;
-    struct id *ids;
-    unsigned count;
-    int err;
-
-    if (type->places.count == 0) {
-        return 0;
-    }
-    err = places_collect(&type->places, input, arena, &refs, &count);
-    if (err < 0 || count == 0) {
-        return err;
-    }
-    ids = arena_alloc(arena, count * sizeof *ids);
-    if (ids == NULL) {
-        return HUB_ERR_NOMEM;
-    }
-    for (unsigned i = 0; i < count; i++) {
-        if (refs[i].kind == FILE_REF_ARTIFACT) {
-            ids[job->file_count++] = refs[i].artifact;
-        }
-        if (refs[i].kind == FILE_REF_DATA && !is_base64(refs[i].data)) {
-            creation->not_base64 = refs[i].pointer;
-            return HUB_ERR_INVALID_INPUT;
-        }
-    }
-    job->files = ids;
-    return 0;
 }
 
 /* --- Into the queue ----------------------------------------------------------------------------*/
@@ -286,7 +147,7 @@ static void on_submitted(void *context, struct store_op *op)
     } else if (op->err < 0 && !replayed) {
         fail_submitted(creation, op);
     } else if (creation->wait_s > 0) {
-        wait_for_job(call, id, creation->wait_s);
+        wait_for_job(call, id, creation->wait_s, replayed ? NULL : op);
     } else if (replayed) {
         api_answer_job(call, id, ANSWER_REPLAYED);
     } else {
@@ -294,32 +155,23 @@ static void on_submitted(void *context, struct store_op *op)
     }
 }
 
-static void fail_base64(struct creation *creation)
+static void fail_filling(struct api_call *call, const struct job_fault *fault, int err)
 {
     struct schema_errors errors;
 
-    schema_errors_init(&errors, 1);
-    errors.items[errors.len++] = (struct schema_error){
-        .pointer = creation->not_base64,
-        .keyword = STR("contentEncoding"),
-        .detail = STR("data: must be Base64 with padding (RFC 4648, section 4)"),
-    };
-    api_fail_schema(creation->call, &errors, STR("/input"));
-    schema_errors_release(&errors);
-}
-
-static void fail_filling(struct creation *creation, const struct job_record *job, int err)
-{
-    struct api_call *call = creation->call;
-
-    if (creation->not_base64.ptr != NULL) {
-        fail_base64(creation);
-    } else if (job->retention_ms < 0) {
-        api_fail(call, HUB_ERR_INVALID_INPUT, "retention: at most P365D, without months or years");
-    } else if (err == HUB_ERR_LIMIT) {
-        api_fail(call, HUB_ERR_INVALID_INPUT, "input: names more than %d files", JOB_FILES_MAX);
+    if (err != HUB_ERR_INVALID_INPUT) {
+        api_fail(call, err, "out of memory");
+    } else if (fault->pointer.ptr == NULL) {
+        api_fail(call, err, "%s", fault->detail);
     } else {
-        api_fail(call, HUB_ERR_NOMEM, "out of memory");
+        schema_errors_init(&errors, 1);
+        errors.items[errors.len++] = (struct schema_error){
+            .pointer = fault->pointer,
+            .keyword = fault->keyword,
+            .detail = str_from_c(fault->detail),
+        };
+        api_fail_schema(call, &errors, STR(""));
+        schema_errors_release(&errors);
     }
 }
 
@@ -327,21 +179,19 @@ static void submit(struct creation *creation, const struct job_type *type,
                    struct json_object *input)
 {
     struct api_call *call = creation->call;
+    const struct job_source source = {call->json, call->body, input};
     struct store_op *op = store_op_new(STORE_JOB_INSERT);
-    struct job_record *job;
+    struct job_fault fault = {0};
     int err = HUB_ERR_NOMEM;
 
-    if (op == NULL) {
-        api_fail(call, HUB_ERR_NOMEM, "out of memory");
-        return;
-    }
-    job = &op->job_insert.job;
-    if (fill_record(call, type, &op->arena, job)) {
-        err = job->retention_ms < 0 ? HUB_ERR_INVALID_INPUT
-                                    : fill_files(creation, type, input, &op->arena, job);
+    if (op != NULL) {
+        struct job_record *job = &op->job_insert.job;
+        job->traceparent = arena_str(&op->arena, trace_parent(call->req));
+        job->created_by = arena_str(&op->arena, str_from_c(call->principal.name));
+        err = job_fill(&source, type, &op->arena, job, &fault);
     }
     if (err < 0) {
-        fail_filling(creation, job, err);
+        fail_filling(call, &fault, err);
         store_op_free(op);
         return;
     }

@@ -24,44 +24,45 @@ static struct http_header location_header(struct api_call *call, const struct id
     return header;
 }
 
-static void on_job(struct store_op *op, void *context)
+void api_answer_job_record(struct api_call *call, const struct job_record *job,
+                           enum answer_kind kind)
 {
-    struct answer *answer = context;
-    struct api_call *call = answer->call;
-    const struct job_record *job = &op->job_get.ret_job;
     bool finished = job_state_terminal(job->state);
     struct http_header headers[2];
     unsigned header_count = 0;
     struct jobs_live live;
-    struct buf *body;
-    bool is_live;
+    bool is_live = !finished && jobs_live(call->api->deps.jobs, &job->id, &live);
+    struct buf *body = api_answer_buf(call->api);
 
-    if (op->err < 0) {
-        api_fail(call, op->err,
-                 op->err == HUB_ERR_NOT_FOUND ? "no job has this id" : "the job could not be read");
-        return;
-    }
-    is_live = !finished && jobs_live(call->api->deps.jobs, &job->id, &live);
-    body = api_answer_buf(call->api);
-    if (answer->kind == ANSWER_REPLAYED) {
+    if (kind == ANSWER_REPLAYED) {
         render_job_as_created(body, job);
     } else {
         render_job(body, job, is_live ? &live : NULL, RENDER_FULL);
     }
-    if (answer->kind != ANSWER_GET) {
+    if (kind != ANSWER_GET) {
         headers[header_count++] = location_header(call, &job->id);
         headers[header_count++] =
-            answer->kind == ANSWER_WAITED
-                ? (struct http_header){STR("Preference-Applied"), STR("wait")}
-                : (struct http_header){STR("Idempotency-Replayed"), STR("true")};
+            kind == ANSWER_WAITED ? (struct http_header){STR("Preference-Applied"), STR("wait")}
+                                  : (struct http_header){STR("Idempotency-Replayed"), STR("true")};
     }
     if (buf_failed(body)) {
         api_fail(call, HUB_ERR_NOMEM, "the answer does not fit into memory");
     } else {
-        bool accepted =
-            answer->kind == ANSWER_REPLAYED || (answer->kind == ANSWER_WAITED && !finished);
+        bool accepted = kind == ANSWER_REPLAYED || (kind == ANSWER_WAITED && !finished);
         api_reply_with(call, accepted ? 202 : 200, buf_view(body), headers, header_count);
     }
+}
+
+static void on_job(struct store_op *op, void *context)
+{
+    struct answer *answer = context;
+
+    if (op->err < 0) {
+        api_fail(answer->call, op->err,
+                 op->err == HUB_ERR_NOT_FOUND ? "no job has this id" : "the job could not be read");
+        return;
+    }
+    api_answer_job_record(answer->call, &op->job_get.ret_job, answer->kind);
 }
 
 void api_answer_job(struct api_call *call, const struct id *job, enum answer_kind kind)

@@ -15,6 +15,9 @@ enum answer_kind {
 
 /* Reads the job and answers the call with it. */
 void api_answer_job(struct api_call *call, const struct id *job, enum answer_kind kind);
+/* The same with a job that is known as it is on record. */
+void api_answer_job_record(struct api_call *call, const struct job_record *job,
+                           enum answer_kind kind);
 
 /* Handlers: job_create.c */
 void api_job_create(struct api_call *call);

@@ -18,9 +18,10 @@ struct wait_list {
 struct waiter {
     struct api_call *call;
     struct wait_list *list;
-    struct list link;     /* in list->waiters */
-    struct heap_node due; /* in wait_room.due, by at_ms */
-    int64_t at_ms;        /* monotonic */
+    struct list link;        /* in list->waiters */
+    struct heap_node due;    /* in wait_room.due, by at_ms */
+    int64_t at_ms;           /* monotonic */
+    struct store_op *insert; /* of the job; NULL: it was there before */
 };
 
 struct wait_room {
@@ -93,6 +94,7 @@ static void leave(struct wait_room *self, struct waiter *waiter)
         map_remove(&self->by_job, id_view(&list->job));
         free(list);
     }
+    store_op_free(waiter->insert);
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -111,13 +113,45 @@ static void arm(struct wait_room *self)
     uv_timer_start(&self->timer, on_timer, at > now ? (uint64_t)(at - now) : 1, 0);
 }
 
-/* Answers with the job as it is now. */
+/* Answers with the job as it is on record. */
 static void release(struct wait_room *self, struct waiter *waiter)
 {
     struct id job = waiter->list->job;
 
     leave(self, waiter);
     api_answer_job(waiter->call, &job, ANSWER_WAITED);
+}
+
+/* Is what came in and how it ended all that there is on record? */
+static bool knows_all(const struct waiter *waiter, const struct store_job_move *end)
+{
+    return waiter->insert != NULL && end != NULL && end->has_attempt && end->attempt.number == 1 &&
+           end->artifact_count == 0;
+}
+
+/* Answers with a job that has ended with its first attempt. */
+static void release_finished(struct wait_room *self, struct waiter *waiter,
+                             const struct store_job_move *end)
+{
+    struct store_op *insert = waiter->insert;
+    struct api_call *call = waiter->call;
+    struct job_record job = insert->job_insert.job;
+
+    job.state = end->to;
+    job.attempt = end->attempt.number;
+    job.attempts = &end->attempt;
+    job.attempt_count = 1;
+    job.started_at = end->attempt.started_at;
+    job.finished_at = end->at;
+    job.result = end->result;
+    job.error_code = end->error_code;
+    job.error_message = end->error_message;
+    job.error_details = end->error_details;
+    job.error_retryable = end->error_retryable;
+    waiter->insert = NULL; /* needed for longer than the waiter, which goes with its request */
+    leave(self, waiter);
+    api_answer_job_record(call, &job, ANSWER_WAITED);
+    store_op_free(insert);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -179,7 +213,8 @@ static bool enter(struct wait_room *self, struct waiter *waiter, const struct id
     return true;
 }
 
-void wait_for_job(struct api_call *call, const struct id *job, unsigned seconds)
+void wait_for_job(struct api_call *call, const struct id *job, unsigned seconds,
+                  struct store_op *insert)
 {
     struct wait_room *self = call->api->waits;
     struct waiter *waiter = NULL;
@@ -201,13 +236,17 @@ void wait_for_job(struct api_call *call, const struct id *job, unsigned seconds)
         api_answer_job(call, job, ANSWER_WAITED);
         return;
     }
+    if (insert != NULL) {
+        insert->kept = true;
+        waiter->insert = insert;
+    }
     arm(self);
     http_on_gone(call->req, on_gone, waiter);
 }
 
-void wait_job_finished(struct api *api, const struct id *job)
+void wait_job_finished(struct api *api, const struct jobs_event *event)
 {
-    struct wait_list *list = map_get(&api->waits->by_job, id_view(job));
+    struct wait_list *list = map_get(&api->waits->by_job, id_view(&event->id));
     struct list *link;
 
     if (list == NULL) {
@@ -215,8 +254,13 @@ void wait_job_finished(struct api *api, const struct id *job)
     }
     /* The last one to leave frees the list. */
     while ((link = list_first(&list->waiters)) != NULL) {
+        struct waiter *waiter = CONTAINER_OF(link, struct waiter, link);
         bool last = link->next == &list->waiters;
-        release(api->waits, CONTAINER_OF(link, struct waiter, link));
+        if (knows_all(waiter, event->move)) {
+            release_finished(api->waits, waiter, event->move);
+        } else {
+            release(api->waits, waiter);
+        }
         if (last) {
             return;
         }

@@ -19,11 +19,14 @@ void wait_room_close(struct wait_room *self);
 /* The number of seconds of a `Prefer: wait=N` header, at most `max`; 0 if there is none. */
 unsigned wait_preference(const struct http_request *req, unsigned max);
 
-/* Answers `call` when `job` is finished, at the latest after `seconds`. */
-void wait_for_job(struct api_call *call, const struct id *job, unsigned seconds);
+/* Answers `call` when `job` is finished, at the latest after `seconds`. `insert` is the operation
+ * that has just inserted it, or NULL; it is kept, so that a job which ends in the usual way need
+ * not be read again. */
+void wait_for_job(struct api_call *call, const struct id *job, unsigned seconds,
+                  struct store_op *insert);
 
-/* This job is finished. */
-void wait_job_finished(struct api *api, const struct id *job);
+/* A job is finished. */
+void wait_job_finished(struct api *api, const struct jobs_event *event);
 
 /* Everybody is answered now, with what there is. */
 void wait_end_all(struct api *api);
