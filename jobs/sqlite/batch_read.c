@@ -153,7 +153,7 @@ int lite_batch_results(struct lite *self, struct store_op *op)
     struct store_batch_results *results = &op->batch_results;
     struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct batch_result)};
     struct batch_record batch = {0};
-    uint64_t last;
+    uint64_t last = 0;
     int64_t seq;
 
     results->limit = results->limit < STORE_LIMIT_MAX ? results->limit : STORE_LIMIT_MAX;
