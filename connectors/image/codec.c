@@ -1,6 +1,8 @@
 #include "codec.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "limits.h"
 
@@ -58,12 +60,13 @@ static bool sniff_bmp(const struct source *source)
     return READS(source, 0, "BM") && source_has(source, 0, 26);
 }
 
-/* --- What it is instead ------------------------------------------------------------------------*/
-
+/* After AVIF, whose files may name HEIF's general brand too. */
 static bool sniff_heif(const struct source *source)
 {
     return has_brand(source, "heic") || has_brand(source, "heix") || has_brand(source, "mif1");
 }
+
+/* --- What it is instead ------------------------------------------------------------------------*/
 
 static bool sniff_pdf(const struct source *source)
 {
@@ -89,33 +92,98 @@ static const struct {
     {sniff_svg, "SVG is not accepted: it is a program for a browser rather than a picture. Render "
                 "it to PNG first."},
     {sniff_pdf, "This is a PDF document, not a picture."},
-    {sniff_heif, "HEIF pictures coded with HEVC are not supported yet. AVIF is."},
 };
 
 /* --- The table ---------------------------------------------------------------------------------*/
 
 static const struct codec CODECS[] = {
-    {"jpeg", "jpg", "image/jpeg", false, sniff_jpeg, jpeg_header, jpeg_decode, jpeg_encode},
-    {"png", "png", "image/png", true, sniff_png, png_header, png_decode, png_encode},
-    {"webp", "webp", "image/webp", true, sniff_webp, webp_header, webp_decode, webp_encode},
-    {"avif", "avif", "image/avif", true, sniff_avif, avif_header, avif_decode, avif_encode},
-    {"gif", "gif", "image/gif", true, sniff_gif, gif_header, gif_decode, gif_encode},
-    {"tiff", "tiff", "image/tiff", true, sniff_tiff, tiff_header, tiff_decode, NULL},
-    {"bmp", "bmp", "image/bmp", false, sniff_bmp, bmp_header, bmp_decode, NULL},
+    {"jpeg", "jpg", "image/jpeg", false, 80, sniff_jpeg, jpeg_header, jpeg_decode, NULL, jpeg_blob,
+     jpeg_encode, NULL},
+    {"png", "png", "image/png", true, 0, sniff_png, png_header, png_decode, NULL, png_blob,
+     png_encode, NULL},
+    {"webp", "webp", "image/webp", true, 80, sniff_webp, webp_header, webp_decode, webp_frames,
+     webp_blob, webp_encode, webp_animate},
+    {"avif", "avif", "image/avif", true, 60, sniff_avif, avif_header, avif_decode, avif_frames,
+     avif_blob, avif_encode, NULL},
+    {"gif", "gif", "image/gif", true, 0, sniff_gif, gif_header, gif_decode, gif_frames, NULL,
+     gif_encode, gif_animate},
+    {"heif", "heic", "image/heif", true, 0, sniff_heif, heif_header, heif_decode, NULL, heif_blob,
+     NULL, NULL},
+    {"tiff", "tiff", "image/tiff", true, 0, sniff_tiff, tiff_header, tiff_decode, NULL, tiff_blob,
+     NULL, NULL},
+    {"bmp", "bmp", "image/bmp", false, 0, sniff_bmp, bmp_header, bmp_decode, NULL, NULL, NULL,
+     NULL},
 };
+enum { CODEC_COUNT = sizeof(CODECS) / sizeof(CODECS[0]) };
 
 const struct codec *codec_by_name(const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof(CODECS) / sizeof(CODECS[0]); i++) {
+    for (size_t i = 0; i < CODEC_COUNT; i++) {
         if (strlen(CODECS[i].name) == len && memcmp(CODECS[i].name, name, len) == 0)
             return &CODECS[i];
     }
     return NULL;
 }
 
+/* The bits of the codec called this, by name or media type. */
+static uint32_t bit_of(const char *name, size_t len)
+{
+    for (size_t i = 0; i < CODEC_COUNT; i++) {
+        if ((strlen(CODECS[i].name) == len && strncasecmp(CODECS[i].name, name, len) == 0) ||
+            (strlen(CODECS[i].media_type) == len &&
+             strncasecmp(CODECS[i].media_type, name, len) == 0))
+            return 1u << i;
+    }
+    if ((len == 3 && strncmp(name, "*/*", 3) == 0) ||
+        (len == 7 && strncmp(name, "image/*", 7) == 0))
+        return bit_of("jpeg", 4) | bit_of("png", 3) | bit_of("gif", 3);
+    return 0;
+}
+
+/* Does the rest of an Accept header's element say q=0? */
+static bool is_refused(const char *parameters, size_t len)
+{
+    const char *q = memmem(parameters, len, "q=0", 3);
+    if (!q)
+        return false;
+    const char *at = q + 3;
+    while (at < parameters + len && (*at == '.' || *at == '0'))
+        at++;
+    return at == parameters + len || *at == ' ' || *at == ';';
+}
+
+uint32_t codec_accepted(const char *text)
+{
+    uint32_t accepted = 0;
+    while (*text) {
+        text += strspn(text, ", \t");
+        size_t len = strcspn(text, ",");
+        size_t name = strcspn(text, ",; \t");
+        if (!is_refused(text + name, len - name))
+            accepted |= bit_of(text, name);
+        text += len;
+    }
+    return accepted;
+}
+
+const struct codec *codec_best(uint32_t accepted, bool alpha, bool animated)
+{
+    static const char *const STILLS[] = {"avif", "webp", "jpeg", "png"};
+    static const char *const ANIMATIONS[] = {"webp", "gif"};
+    const char *const *names = animated ? ANIMATIONS : STILLS;
+    size_t count = animated ? 2 : 4;
+    for (size_t i = 0; i < count; i++) {
+        const struct codec *codec = codec_by_name(names[i], strlen(names[i]));
+        if ((accepted & bit_of(codec->name, strlen(codec->name))) && (codec->alpha || !alpha))
+            return codec;
+    }
+    const char *safe = animated ? "gif" : alpha ? "png" : "jpeg";
+    return codec_by_name(safe, strlen(safe));
+}
+
 int codec_sniff(const struct source *source, const struct codec **ret_codec, struct fault *fault)
 {
-    for (size_t i = 0; i < sizeof(CODECS) / sizeof(CODECS[0]); i++) {
+    for (size_t i = 0; i < CODEC_COUNT; i++) {
         if (CODECS[i].sniff(source)) {
             *ret_codec = &CODECS[i];
             return 0;
@@ -126,7 +194,7 @@ int codec_sniff(const struct source *source, const struct codec **ret_codec, str
             return fault_set(fault, FAULT_UNSUPPORTED, "%s", REFUSED[i].message);
     }
     return fault_set(fault, FAULT_UNSUPPORTED,
-                     "The file is none of JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP.");
+                     "The file is none of JPEG, PNG, WebP, AVIF, HEIF, GIF, TIFF, BMP.");
 }
 
 /* --- Limits ------------------------------------------------------------------------------------*/
@@ -142,7 +210,7 @@ int codec_read_header(const struct codec *codec, const struct source *source,
     if (header.width > IMAGE_MAX_INPUT_SIDE || header.height > IMAGE_MAX_INPUT_SIDE)
         return fault_set(fault, FAULT_TOO_LARGE, "The picture is %u × %u; a side has at most %d.",
                          header.width, header.height, IMAGE_MAX_INPUT_SIDE);
-    /* One frame, because one frame is decoded. */
+    /* One frame; of an animation they are summed as they come. */
     if ((uint64_t)header.width * header.height > IMAGE_MAX_PIXELS)
         return fault_set(fault, FAULT_TOO_LARGE,
                          "The picture has %u × %u pixels; at most %d in all are accepted.",
@@ -151,11 +219,24 @@ int codec_read_header(const struct codec *codec, const struct source *source,
     return 0;
 }
 
+int blob_copy(struct blob *self, const void *bytes, size_t len, struct fault *fault)
+{
+    *self = (struct blob){0};
+    if (len == 0 || len > IMAGE_MAX_METADATA_BYTES)
+        return 0;
+    self->data = malloc(len);
+    if (!self->data)
+        return fault_memory(fault);
+    memcpy(self->data, bytes, len);
+    self->len = len;
+    return 0;
+}
+
 int sink_pixmap(struct row_sink *sink, const struct pixmap *pixmap, double scale_x, double scale_y,
                 struct fault *fault)
 {
-    const struct raster raster = {pixmap->width, pixmap->height, pixmap->channels, scale_x,
-                                  scale_y};
+    const struct raster raster = {pixmap->width, pixmap->height, pixmap->channels,
+                                  scale_x,       scale_y,        pixmap->depth};
     if (sink->begin(sink, &raster, fault) != 0)
         return -1;
     for (uint32_t y = 0; y < pixmap->height; y++) {

@@ -11,6 +11,7 @@
 #include <jerror.h>
 
 #include "codec.h"
+#include "colours.h"
 #include "exif.h"
 #include "limits.h"
 
@@ -21,6 +22,8 @@ struct decoder {
     jmp_buf escape;
     struct fault *fault;
     uint8_t *row;
+    uint8_t *inks;   /* CMYK with a profile: a row as it is stored */
+    struct ink *ink; /* … and what that looks like */
 };
 
 static struct decoder *decoder_of(j_common_ptr lib)
@@ -103,6 +106,8 @@ static void decoder_prepare(struct decoder *self, struct fault *fault)
 static void decoder_release(struct decoder *self)
 {
     jpeg_destroy_decompress(&self->lib);
+    ink_free(self->ink);
+    free(self->inks);
     free(self->row);
 }
 
@@ -114,7 +119,7 @@ static void read_markers(const struct decoder *self, struct image_header *header
     for (jpeg_saved_marker_ptr marker = self->lib.marker_list; marker; marker = marker->next) {
         if (!exif && marker->marker == JPEG_APP0 + 1 && marker->data_length > 6 &&
             memcmp(marker->data, "Exif\0\0", 6) == 0) {
-            exif = true;
+            exif = header->has_exif = true;
             header->orientation = exif_orientation(marker->data, marker->data_length);
         }
         if (marker->marker == JPEG_APP0 + 2 && marker->data_length > 14 &&
@@ -140,14 +145,57 @@ int jpeg_header(const struct source *source, struct image_header *ret_header, st
     ret_header->channels = (uint32_t)self.lib.num_components;
     ret_header->depth = (uint32_t)self.lib.data_precision;
     ret_header->progressive = self.lib.progressive_mode;
+    ret_header->grey = self.lib.num_components == 1;
+    ret_header->cmyk = self.lib.num_components == 4;
     read_markers(&self, ret_header);
     decoder_release(&self);
     return 0;
 }
 
+/* --- Metadata ----------------------------------------------------------------------------------*/
+
+static int copy_icc(struct decoder *self, struct blob *ret_blob)
+{
+    JOCTET *icc;
+    unsigned len;
+    if (!jpeg_read_icc_profile(&self->lib, &icc, &len))
+        return 0;
+    int result = blob_copy(ret_blob, icc, len, self->fault);
+    free(icc);
+    return result;
+}
+
+static int copy_exif(struct decoder *self, struct blob *ret_blob)
+{
+    for (jpeg_saved_marker_ptr at = self->lib.marker_list; at; at = at->next) {
+        if (at->marker == JPEG_APP0 + 1 && at->data_length > 6 &&
+            memcmp(at->data, "Exif\0\0", 6) == 0)
+            return blob_copy(ret_blob, at->data + 6, at->data_length - 6, self->fault);
+    }
+    return 0;
+}
+
+int jpeg_blob(const struct source *source, enum blob_kind kind, struct blob *ret_blob,
+              struct fault *fault)
+{
+    struct decoder self;
+    decoder_prepare(&self, fault);
+    if (setjmp(self.escape)) {
+        decoder_release(&self);
+        return -1;
+    }
+    decoder_open(&self, source);
+    jpeg_save_markers(&self.lib, JPEG_APP0 + (kind == BLOB_ICC ? 2 : 1), 0xffff);
+    jpeg_read_header(&self.lib, TRUE);
+    int result = kind == BLOB_ICC ? copy_icc(&self, ret_blob) : copy_exif(&self, ret_blob);
+    decoder_release(&self);
+    return result;
+}
+
 /* --- Pixels ------------------------------------------------------------------------------------*/
 
-/* Adobe's CMYK, as all of it in JPEG is, counts the light that is left, not the ink. */
+/* Adobe's CMYK, as all of it in JPEG is, counts the light that is left, not the ink. What to do
+ * without a profile. */
 static void cmyk_to_rgb(uint8_t *row, uint32_t width)
 {
     const uint8_t *from = row;
@@ -174,13 +222,28 @@ static int decode_rows(struct decoder *self, struct row_sink *sink)
     while (self->lib.output_scanline < self->lib.output_height) {
         uint32_t y = self->lib.output_scanline;
         jpeg_read_scanlines(&self->lib, &self->row, 1);
-        if (cmyk)
+        if (self->ink) {
+            memcpy(self->inks, self->row, (size_t)self->lib.output_width * 4);
+            ink_row(self->ink, self->inks, self->row, self->lib.output_width);
+        } else if (cmyk) {
             cmyk_to_rgb(self->row, self->lib.output_width);
+        }
         if (sink->row(sink, self->row, y, self->fault) != 0)
             return -1;
     }
     jpeg_finish_decompress(&self->lib);
     return 0;
+}
+
+static int prepare_ink(struct decoder *self)
+{
+    struct blob icc = {0};
+    if (copy_icc(self, &icc) != 0)
+        return -1;
+    self->ink = icc.len > 0 ? ink_new(&icc, true) : NULL;
+    free(icc.data);
+    self->inks = malloc((size_t)self->lib.output_width * 4);
+    return self->inks ? 0 : fault_memory(self->fault);
 }
 
 static int decode(struct decoder *self, const struct source *source, double reduction,
@@ -189,6 +252,7 @@ static int decode(struct decoder *self, const struct source *source, double redu
     if (setjmp(self->escape))
         return -1;
     decoder_open(self, source);
+    jpeg_save_markers(&self->lib, JPEG_APP0 + 2, 0xffff);
     jpeg_read_header(&self->lib, TRUE);
     bool cmyk = self->lib.jpeg_color_space == JCS_CMYK || self->lib.jpeg_color_space == JCS_YCCK;
     unsigned by = reduce_by(reduction);
@@ -196,8 +260,10 @@ static int decode(struct decoder *self, const struct source *source, double redu
     self->lib.scale_num = 1;
     self->lib.scale_denom = by;
     jpeg_start_decompress(&self->lib);
-    const struct raster raster = {self->lib.output_width, self->lib.output_height, 3, 1.0 / by,
-                                  1.0 / by};
+    const struct raster raster = {
+        self->lib.output_width, self->lib.output_height, 3, 1.0 / by, 1.0 / by, 8};
+    if (cmyk && prepare_ink(self) != 0)
+        return -1;
     self->row = malloc((size_t)raster.width * (size_t)self->lib.output_components);
     if (!self->row)
         return fault_memory(self->fault);
@@ -206,13 +272,13 @@ static int decode(struct decoder *self, const struct source *source, double redu
     return decode_rows(self, sink);
 }
 
-int jpeg_decode(const struct source *source, const struct image_header *header, double reduction,
-                struct row_sink *sink, struct fault *fault)
+int jpeg_decode(const struct source *source, const struct image_header *header,
+                const struct decode_request *request, struct row_sink *sink, struct fault *fault)
 {
     (void)header;
     struct decoder self;
     decoder_prepare(&self, fault);
-    int result = decode(&self, source, reduction, sink);
+    int result = decode(&self, source, request->reduction, sink);
     decoder_release(&self);
     return result;
 }

@@ -24,6 +24,7 @@ static void read_ihdr(const uint8_t *data, struct image_header *header)
     header->depth = data[8];
     header->channels = CHANNELS[colour];
     header->has_alpha = colour == GREY_ALPHA || colour == RGBA;
+    header->grey = colour == GREY || colour == GREY_ALPHA;
     header->progressive = data[12] != 0;
 }
 
@@ -36,6 +37,7 @@ static void read_chunk(const uint8_t *data, uint32_t len, struct image_header *h
     } else if (memcmp(type, "iCCP", 4) == 0) {
         header->has_icc = true;
     } else if (memcmp(type, "eXIf", 4) == 0) {
+        header->has_exif = true;
         header->orientation = exif_orientation(data, len);
     } else if (memcmp(type, "acTL", 4) == 0 && len >= 4) {
         uint32_t frames = read_be32(data);
@@ -72,7 +74,7 @@ static int failed(int error, struct fault *fault)
 static int decode_rows(spng_ctx *lib, const struct raster *raster, struct row_sink *sink,
                        struct fault *fault)
 {
-    size_t stride = (size_t)raster->width * raster->channels;
+    size_t stride = (size_t)raster->width * raster->channels * (raster->depth / 8);
     uint8_t *row = malloc(stride);
     if (!row)
         return fault_memory(fault);
@@ -93,7 +95,8 @@ static int decode_interlaced(spng_ctx *lib, const struct raster *raster, struct 
                              struct fault *fault)
 {
     struct pixmap pixmap;
-    if (pixmap_init(&pixmap, raster->width, raster->height, raster->channels, fault) != 0)
+    if (pixmap_init_depth(&pixmap, raster->width, raster->height, raster->channels, raster->depth,
+                          fault) != 0)
         return -1;
     int error;
     struct spng_row_info info;
@@ -107,37 +110,94 @@ static int decode_interlaced(spng_ctx *lib, const struct raster *raster, struct 
     return result;
 }
 
-static int decode(spng_ctx *lib, const struct source *source, const struct image_header *header,
-                  struct row_sink *sink, struct fault *fault)
+static void set_limits(spng_ctx *lib)
 {
     spng_set_image_limits(lib, IMAGE_MAX_INPUT_SIDE, IMAGE_MAX_INPUT_SIDE);
     spng_set_chunk_limits(lib, MAX_CHUNK_BYTES, MAX_CHUNKS_BYTES);
     /* A wrong checksum of a comment harms nobody; one of the picture is an error. */
     spng_set_crc_action(lib, SPNG_CRC_ERROR, SPNG_CRC_DISCARD);
-    const struct raster raster = {header->width, header->height, header->has_alpha ? 4 : 3, 1, 1};
-    int format = header->has_alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
-    int flags = SPNG_DECODE_PROGRESSIVE | (header->has_alpha ? SPNG_DECODE_TRNS : 0);
-    int error = spng_set_png_buffer(lib, source->data, source->len);
-    if (error == 0)
-        error = spng_decode_image(lib, NULL, 0, format, flags);
-    if (error != 0)
-        return failed(error, fault);
-    int result = header->progressive ? decode_interlaced(lib, &raster, sink, fault)
-                                     : decode_rows(lib, &raster, sink, fault);
-    if (result != 0)
-        return -1;
-    error = spng_decode_chunks(lib); /* to the very end: a file cut short is an error */
-    return error ? failed(error, fault) : 0;
 }
 
-int png_decode(const struct source *source, const struct image_header *header, double reduction,
-               struct row_sink *sink, struct fault *fault)
+/* 16 bits come as RGBA only; the alpha of a picture that has none is left out. */
+static void drop_alpha(uint8_t *row, uint32_t width)
 {
-    (void)reduction;
+    for (uint32_t x = 0; x < width; x++)
+        memmove(row + (size_t)x * 6, row + (size_t)x * 8, 6);
+}
+
+/* 16 bits: whole, then delivered. Such files are rare, and not large. */
+static int decode_deep(spng_ctx *lib, const struct image_header *header, struct row_sink *sink,
+                       struct fault *fault)
+{
+    struct pixmap pixmap;
+    if (pixmap_init_depth(&pixmap, header->width, header->height, 4, 16, fault) != 0)
+        return -1;
+    int flags = header->has_alpha ? SPNG_DECODE_TRNS : 0;
+    int error = spng_decode_image(lib, pixmap.data, pixmap_stride(&pixmap) * pixmap.height,
+                                  SPNG_FMT_RGBA16, flags);
+    const struct raster raster = {
+        header->width, header->height, header->has_alpha ? 4 : 3, 1, 1, 16};
+    int result = error ? failed(error, fault) : sink->begin(sink, &raster, fault);
+    for (uint32_t y = 0; y < pixmap.height && result == 0; y++) {
+        uint8_t *row = pixmap_row(&pixmap, y);
+        if (!header->has_alpha)
+            drop_alpha(row, pixmap.width);
+        result = sink->row(sink, row, y, fault);
+    }
+    pixmap_release(&pixmap);
+    return result;
+}
+
+static int decode(spng_ctx *lib, const struct image_header *header, bool deep,
+                  struct row_sink *sink, struct fault *fault)
+{
+    if (deep)
+        return decode_deep(lib, header, sink, fault);
+    const struct raster raster = {
+        header->width, header->height, header->has_alpha ? 4 : 3, 1, 1, 8};
+    int format = header->has_alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
+    int flags = SPNG_DECODE_PROGRESSIVE | (header->has_alpha ? SPNG_DECODE_TRNS : 0);
+    int error = spng_decode_image(lib, NULL, 0, format, flags);
+    if (error != 0)
+        return failed(error, fault);
+    return header->progressive ? decode_interlaced(lib, &raster, sink, fault)
+                               : decode_rows(lib, &raster, sink, fault);
+}
+
+int png_decode(const struct source *source, const struct image_header *header,
+               const struct decode_request *request, struct row_sink *sink, struct fault *fault)
+{
     spng_ctx *lib = spng_ctx_new(0);
     if (!lib)
         return fault_memory(fault);
-    int result = decode(lib, source, header, sink, fault);
+    set_limits(lib);
+    bool deep = request->deep && header->depth == 16;
+    int error = spng_set_png_buffer(lib, source->data, source->len);
+    int result = error ? failed(error, fault) : decode(lib, header, deep, sink, fault);
+    if (result == 0) {
+        error = spng_decode_chunks(lib); /* to the very end: a file cut short is an error */
+        result = error ? failed(error, fault) : 0;
+    }
+    spng_ctx_free(lib);
+    return result;
+}
+
+int png_blob(const struct source *source, enum blob_kind kind, struct blob *ret_blob,
+             struct fault *fault)
+{
+    spng_ctx *lib = spng_ctx_new(0);
+    if (!lib)
+        return fault_memory(fault);
+    set_limits(lib);
+    int result = 0;
+    struct spng_iccp icc;
+    struct spng_exif exif;
+    if (spng_set_png_buffer(lib, source->data, source->len) != 0)
+        result = 0;
+    else if (kind == BLOB_ICC && spng_get_iccp(lib, &icc) == 0)
+        result = blob_copy(ret_blob, icc.profile, icc.profile_len, fault);
+    else if (kind == BLOB_EXIF && spng_get_exif(lib, &exif) == 0)
+        result = blob_copy(ret_blob, exif.data, exif.length, fault);
     spng_ctx_free(lib);
     return result;
 }

@@ -15,6 +15,7 @@ enum {
     TIFF_WIDTH = 256,
     TIFF_HEIGHT = 257,
     TIFF_BITS = 258,
+    TIFF_PHOTOMETRIC = 262,
     TIFF_SAMPLES = 277,
     TIFF_EXTRA_SAMPLES = 338,
     TIFF_ICC = 34675,
@@ -33,6 +34,11 @@ int tiff_header(const struct source *source, struct image_header *ret_header, st
     ret_header->channels = tiff_block_number(&block, page, TIFF_SAMPLES, 1);
     ret_header->has_alpha = tiff_block_has(&block, page, TIFF_EXTRA_SAMPLES);
     ret_header->has_icc = tiff_block_has(&block, page, TIFF_ICC);
+    ret_header->has_exif = true;
+    uint32_t photometric = tiff_block_number(&block, page, TIFF_PHOTOMETRIC, PHOTOMETRIC_RGB);
+    ret_header->grey =
+        photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE;
+    ret_header->cmyk = photometric == PHOTOMETRIC_SEPARATED;
     uint32_t orientation = tiff_block_number(&block, page, TIFF_ORIENTATION, 1);
     ret_header->orientation = orientation >= 1 && orientation <= 8 ? (int)orientation : 1;
     uint32_t pages = 0;
@@ -160,10 +166,10 @@ static bool read_pixels(TIFF *lib, uint32_t *pixels, const struct image_header *
     return read;
 }
 
-int tiff_decode(const struct source *source, const struct image_header *header, double reduction,
-                struct row_sink *sink, struct fault *fault)
+int tiff_decode(const struct source *source, const struct image_header *header,
+                const struct decode_request *request, struct row_sink *sink, struct fault *fault)
 {
-    (void)reduction;
+    (void)request;
     int result = -1;
     struct pixmap pixmap = {0};
     struct reader reader = {.source = source};
@@ -189,4 +195,18 @@ out:
     free(words);
     pixmap_release(&pixmap);
     return result;
+}
+
+int tiff_blob(const struct source *source, enum blob_kind kind, struct blob *ret_blob,
+              struct fault *fault)
+{
+    struct tiff_block block;
+    if (!tiff_block_init(&block, source->data, source->len))
+        return 0;
+    if (kind == BLOB_EXIF) /* the file is the block; only its notes are wanted */
+        return exif_extract(&block, ret_blob, fault);
+    struct source icc;
+    if (!tiff_block_bytes(&block, block.first, TIFF_ICC, &icc))
+        return 0;
+    return blob_copy(ret_blob, icc.data, icc.len, fault);
 }

@@ -1,5 +1,5 @@
 /*
- * WebP, with libwebp, which can reduce while it decodes. Of an animation, the first frame.
+ * WebP, with libwebp, which can reduce while it decodes.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -33,10 +33,14 @@ static void read_chunks(const struct source *source, struct image_header *header
         uint32_t len = read_le32(source->data + at + 4);
         if (source_reads(source, at, "ANMF", 4))
             frames++;
+        else if (source_reads(source, at, "ANIM", 4) && source_has(source, at, 14))
+            header->loop = read_le16(source->data + at + 12);
         else if (source_reads(source, at, "ICCP", 4))
             header->has_icc = true;
-        else if (source_reads(source, at, "EXIF", 4) && source_has(source, at + 8, len))
+        else if (source_reads(source, at, "EXIF", 4) && source_has(source, at + 8, len)) {
+            header->has_exif = true;
             header->orientation = exif_orientation(source->data + at + 8, len);
+        }
         at += 8 + (size_t)len + (len & 1);
     }
     header->frames = frames ? frames : 1;
@@ -94,9 +98,17 @@ static int decode_still(const struct source *source, const struct image_header *
     return result;
 }
 
-static int decode_first_frame(const struct source *source, const struct image_header *header,
-                              struct row_sink *sink, struct fault *fault)
+/* The length that the container claims; what a file cut in its metadata betrays. */
+static bool is_cut(const struct source *source)
 {
+    return (uint64_t)read_le32(source->data + 4) + 8 > source->len;
+}
+
+int webp_frames(const struct source *source, const struct image_header *header,
+                const struct frame_range *range, struct frame_sink *sink, struct fault *fault)
+{
+    if (is_cut(source))
+        return failed(VP8_STATUS_NOT_ENOUGH_DATA, fault);
     WebPAnimDecoderOptions options;
     WebPAnimDecoderOptionsInit(&options);
     options.color_mode = MODE_RGBA;
@@ -104,31 +116,64 @@ static int decode_first_frame(const struct source *source, const struct image_he
     WebPAnimDecoder *lib = WebPAnimDecoderNew(&data, &options);
     if (!lib)
         return failed(VP8_STATUS_BITSTREAM_ERROR, fault);
-    uint8_t *pixels;
-    int when;
-    int result;
-    if (WebPAnimDecoderGetNext(lib, &pixels, &when)) {
-        const struct pixmap canvas = {pixels, header->width, header->height, 4};
-        result = sink_pixmap(sink, &canvas, 1, 1, fault);
-    } else {
-        result = failed(VP8_STATUS_BITSTREAM_ERROR, fault);
+    int result = 0, before = 0;
+    for (uint32_t i = 0; i < range->first + range->pages && result == 0; i++) {
+        uint8_t *pixels;
+        int when; /* it ends */
+        if (!WebPAnimDecoderGetNext(lib, &pixels, &when)) {
+            result = failed(VP8_STATUS_BITSTREAM_ERROR, fault);
+            break;
+        }
+        const struct pixmap canvas = {pixels, header->width, header->height, 4, 8};
+        if (i >= range->first)
+            result = sink->frame(sink, &canvas, (uint32_t)(when - before), fault);
+        before = when;
     }
     WebPAnimDecoderDelete(lib);
     return result;
 }
 
-int webp_decode(const struct source *source, const struct image_header *header, double reduction,
-                struct row_sink *sink, struct fault *fault)
+struct first_frame {
+    struct frame_sink sink; /* first */
+    struct row_sink *rows;
+};
+
+static int on_first(struct frame_sink *sink, const struct pixmap *canvas, uint32_t delay_ms,
+                    struct fault *fault)
 {
-    /* The length that the container claims; what a file cut in its metadata betrays. */
-    uint64_t claimed = (uint64_t)read_le32(source->data + 4) + 8;
-    if (claimed > source->len)
+    (void)delay_ms;
+    struct first_frame *self = (struct first_frame *)sink;
+    return sink_pixmap(self->rows, canvas, 1, 1, fault);
+}
+
+int webp_blob(const struct source *source, enum blob_kind kind, struct blob *ret_blob,
+              struct fault *fault)
+{
+    const char *type = kind == BLOB_ICC ? "ICCP" : "EXIF";
+    size_t at = 12;
+    while (source_has(source, at, 8)) {
+        uint32_t len = read_le32(source->data + at + 4);
+        if (source_reads(source, at, type, 4) && source_has(source, at + 8, len)) {
+            size_t skip = len > 6 && source_reads(source, at + 8, "Exif\0\0", 6) ? 6 : 0;
+            return blob_copy(ret_blob, source->data + at + 8 + skip, len - skip, fault);
+        }
+        at += 8 + (size_t)len + (len & 1);
+    }
+    return 0;
+}
+
+int webp_decode(const struct source *source, const struct image_header *header,
+                const struct decode_request *request, struct row_sink *sink, struct fault *fault)
+{
+    if (is_cut(source))
         return failed(VP8_STATUS_NOT_ENOUGH_DATA, fault);
     WebPBitstreamFeatures features;
     VP8StatusCode status = WebPGetFeatures(source->data, source->len, &features);
     if (status != VP8_STATUS_OK)
         return failed(status, fault);
-    if (features.has_animation)
-        return decode_first_frame(source, header, sink, fault);
-    return decode_still(source, header, reduction, sink, fault);
+    if (!features.has_animation)
+        return decode_still(source, header, request->reduction, sink, fault);
+    struct first_frame first = {{on_first}, sink};
+    const struct frame_range range = {0, 1};
+    return webp_frames(source, header, &range, &first.sink, fault);
 }

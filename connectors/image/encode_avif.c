@@ -1,5 +1,5 @@
 /*
- * AVIF, with libavif (aom underneath): 4:2:0, 8 bits.
+ * AVIF, with libavif (aom underneath), 8 bits.
  */
 #include <avif/avif.h>
 
@@ -15,11 +15,12 @@ static int failed(avifResult error, const avifEncoder *lib, struct fault *fault)
                      avifResultToString(error), lib->diag.error);
 }
 
-static avifResult take_pixels(avifImage *image, const struct pixmap *pixmap)
+static avifResult take_pixels(avifImage *image, const struct pixmap *pixmap, bool lossless)
 {
     image->colorPrimaries = AVIF_COLOR_PRIMARIES_BT709;
     image->transferCharacteristics = AVIF_TRANSFER_CHARACTERISTICS_SRGB;
-    image->matrixCoefficients = AVIF_MATRIX_COEFFICIENTS_BT601;
+    image->matrixCoefficients =
+        lossless ? AVIF_MATRIX_COEFFICIENTS_IDENTITY : AVIF_MATRIX_COEFFICIENTS_BT601;
     image->yuvRange = AVIF_RANGE_FULL;
     avifRGBImage rgb;
     avifRGBImageSetDefaults(&rgb, image);
@@ -35,18 +36,24 @@ int avif_encode(const struct pixmap *pixmap, const struct encode_options *option
     int result = -1;
     avifRWData file = AVIF_DATA_EMPTY;
     avifEncoder *lib = avifEncoderCreate();
-    avifImage *image =
-        avifImageCreate((int)pixmap->width, (int)pixmap->height, 8, AVIF_PIXEL_FORMAT_YUV420);
+    static const avifPixelFormat FORMATS[] = {[CHROMA_420] = AVIF_PIXEL_FORMAT_YUV420,
+                                              [CHROMA_422] = AVIF_PIXEL_FORMAT_YUV422,
+                                              [CHROMA_444] = AVIF_PIXEL_FORMAT_YUV444};
+    enum chroma chroma = options->lossless ? CHROMA_444 : options->chroma;
+    avifImage *image = avifImageCreate((int)pixmap->width, (int)pixmap->height, 8, FORMATS[chroma]);
     if (!lib || !image) {
         fault_memory(fault);
         goto out;
     }
-    int quantizer = (100 - options->quality) * AVIF_QUANTIZER_WORST_QUALITY / 100;
+    int quality = options->lossless ? 100 : options->quality;
+    int quantizer = (100 - quality) * AVIF_QUANTIZER_WORST_QUALITY / 100;
     lib->maxThreads = 1;
-    lib->speed = SPEED;
+    lib->speed = options->effort >= 0 ? 10 - options->effort : SPEED;
     lib->minQuantizer = lib->maxQuantizer = quantizer;
     lib->minQuantizerAlpha = lib->maxQuantizerAlpha = quantizer / 2;
-    avifResult error = take_pixels(image, pixmap);
+    avifResult error = take_pixels(image, pixmap, options->lossless);
+    if (error == AVIF_RESULT_OK && options->exif.len > 0)
+        avifImageSetMetadataExif(image, options->exif.data, options->exif.len);
     if (error == AVIF_RESULT_OK)
         error = avifEncoderWrite(lib, image, &file);
     result = error == AVIF_RESULT_OK ? sink->write(sink, file.data, file.size, fault)

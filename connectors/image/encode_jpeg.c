@@ -1,5 +1,5 @@
 /*
- * JPEG, with libjpeg-turbo: 4:2:0, Huffman tables made for the picture, progressive if asked for.
+ * JPEG, with libjpeg-turbo: Huffman tables made for the picture, progressive if asked for.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -75,9 +75,27 @@ static void configure(struct encoder *self, const struct pixmap *pixmap,
     self->lib.in_color_space = JCS_RGB;
     jpeg_set_defaults(&self->lib);
     jpeg_set_quality(&self->lib, options->quality, TRUE);
+    static const int SAMPLING[][2] = {
+        [CHROMA_420] = {2, 2}, [CHROMA_422] = {2, 1}, [CHROMA_444] = {1, 1}};
+    self->lib.comp_info[0].h_samp_factor = SAMPLING[options->chroma][0];
+    self->lib.comp_info[0].v_samp_factor = SAMPLING[options->chroma][1];
     self->lib.optimize_coding = TRUE;
     if (options->progressive)
         jpeg_simple_progression(&self->lib);
+}
+
+/* EXIF 2.32, 4.7.2: an APP1 marker right behind the start. */
+static void write_exif(struct encoder *self, const struct blob *exif)
+{
+    static const char NAME[] = "Exif\0"; /* and the literal's own zero */
+    size_t len = exif->len + sizeof(NAME);
+    if (exif->len == 0 || len > 65533)
+        return;
+    jpeg_write_m_header(&self->lib, JPEG_APP0 + 1, (unsigned)len);
+    for (size_t i = 0; i < sizeof(NAME); i++)
+        jpeg_write_m_byte(&self->lib, NAME[i]);
+    for (size_t i = 0; i < exif->len; i++)
+        jpeg_write_m_byte(&self->lib, exif->data[i]);
 }
 
 static int encode(struct encoder *self, const struct pixmap *pixmap,
@@ -90,6 +108,7 @@ static int encode(struct encoder *self, const struct pixmap *pixmap,
     self->lib.dest = &self->destination;
     configure(self, pixmap, options);
     jpeg_start_compress(&self->lib, TRUE);
+    write_exif(self, &options->exif);
     while (self->lib.next_scanline < self->lib.image_height) {
         uint8_t *row = pixmap_row(pixmap, self->lib.next_scanline);
         jpeg_write_scanlines(&self->lib, &row, 1);

@@ -23,6 +23,13 @@ static void show_all(struct geometry *self, const struct geometry_request *reque
     self->height = to_pixels(request->height * scale);
 }
 
+/* Where a window of `part` begins within `whole`. */
+static double place(double whole, double part, double at, bool focal)
+{
+    double free_room = whole - part;
+    return focal ? fmin(fmax(whole * at - part / 2, 0), free_room) : free_room * at;
+}
+
 static void cover(struct geometry *self, const struct geometry_request *request, double scale)
 {
     scale = at_most_one(scale, request->without_enlargement);
@@ -31,8 +38,8 @@ static void cover(struct geometry *self, const struct geometry_request *request,
     self->width = to_pixels(fmin(request->box_width, request->width * scale));
     self->height = to_pixels(fmin(request->box_height, request->height * scale));
     self->window = (struct area){
-        .x = (request->width - width) * request->gravity.x,
-        .y = (request->height - height) * request->gravity.y,
+        .x = place(request->width, width, request->gravity.x, request->gravity.focal),
+        .y = place(request->height, height, request->gravity.y, request->gravity.focal),
         .width = width,
         .height = height,
     };

@@ -21,9 +21,11 @@ enum fit {
     FIT_OUTSIDE, /* as small as possible around the box */
 };
 
-/* Where to cut or to put: 0 is left or top, 0.5 the middle, 1 right or bottom. */
+/* Where to cut or to put: 0 is left or top, 0.5 the middle, 1 right or bottom. With `focal` the
+ * point of the picture that shall be as near to the middle of what is seen as the borders allow. */
 struct gravity {
     double x, y;
+    bool focal;
 };
 
 struct geometry_request {

@@ -1,5 +1,5 @@
 /*
- * The image connector: its descriptor, and what both operations begin and end with.
+ * The image connector: its descriptor, and how its operations begin and end.
  */
 #include "image.h"
 
@@ -8,37 +8,23 @@
 
 #include "image_schemas.h"
 
-typedef int run_fn(struct task *task, struct fault *fault);
-
-static int open_input(struct task *task, struct fault *fault)
-{
-    const hub_file *file = task->host->file(task->job, HUB_STR("/image"));
-    if (!file)
-        return fault_set(fault, FAULT_INVALID, "There is no input file at /image.");
-    if (source_map(&task->source, file->fd, fault) != 0 ||
-        codec_sniff(&task->source, &task->codec, fault) != 0)
-        return -1;
-    return codec_read_header(task->codec, &task->source, &task->header, fault);
-}
-
-static void report(const struct task *task, const struct fault *fault)
+static void report(const hub_host *host, hub_job *job, const struct fault *fault)
 {
     const char *code = fault_code(fault);
     hub_str code_str = {code, strlen(code)};
     hub_str message = {fault->message, strlen(fault->message)};
     if (fault_retryable(fault))
-        task->host->retry(task->job, code_str, message, 0);
+        host->retry(job, code_str, message, 0);
     else
-        task->host->fail(task->job, code_str, message, (hub_str){0});
+        host->fail(job, code_str, message, (hub_str){0});
 }
 
-static void run(hub_instance *instance, hub_job *job, run_fn *operation)
+static void run(hub_instance *instance, hub_job *job, image_run_fn *operation)
 {
-    struct task task = {.host = (const hub_host *)instance, .job = job};
+    const hub_host *host = (const hub_host *)instance;
     struct fault fault = {0};
-    if (open_input(&task, &fault) != 0 || operation(&task, &fault) != 0)
-        report(&task, &fault);
-    source_unmap(&task.source);
+    if (operation(host, job, &fault) != 0)
+        report(host, job, &fault);
 }
 
 static void start_transform(hub_instance *instance, hub_job *job)

@@ -1,24 +1,16 @@
 /*
- * The operations of the image connector.
+ * The operations of the image connector. Each works on one attempt to its end: it completes the
+ * job, or returns -1 after fault_set().
  */
 #ifndef IMAGE_IMAGE_H
 #define IMAGE_IMAGE_H
 
 #include <hub/connector.h>
 
-#include "codec.h"
+#include "fault.h"
 
-/* One attempt, as far as the operations see it. */
-struct task {
-    const hub_host *host;
-    hub_job *job;
-    struct source source; /* the bytes of /image */
-    const struct codec *codec;
-    struct image_header header;
-};
+typedef int image_run_fn(const hub_host *host, hub_job *job, struct fault *fault);
 
-/* Each completes the job, or returns -1 after fault_set(). */
-int transform_run(struct task *task, struct fault *fault);
-int info_run(struct task *task, struct fault *fault);
+image_run_fn transform_run, info_run, compare_run, montage_run;
 
 #endif

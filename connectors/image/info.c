@@ -1,31 +1,34 @@
 /*
  * image.info: what the header tells.
  */
-#include <json-c/json.h>
-
 #include "image.h"
+#include "output.h"
 
-int info_run(struct task *task, struct fault *fault)
+static void describe(const struct input_file *input, struct buf *json)
 {
-    (void)fault;
-    const struct image_header *header = &task->header;
-    json_object *result = json_object_new_object();
-    json_object_object_add(result, "format", json_object_new_string(task->codec->name));
-    json_object_object_add(result, "media_type", json_object_new_string(task->codec->media_type));
-    json_object_object_add(result, "bytes", json_object_new_int64((int64_t)task->source.len));
-    json_object_object_add(result, "width", json_object_new_int64(header->width));
-    json_object_object_add(result, "height", json_object_new_int64(header->height));
-    json_object_object_add(result, "orientation", json_object_new_int(header->orientation));
-    json_object_object_add(result, "channels", json_object_new_int64(header->channels));
-    json_object_object_add(result, "depth", json_object_new_int64(header->depth));
-    json_object_object_add(result, "has_alpha", json_object_new_boolean(header->has_alpha));
-    json_object_object_add(result, "has_icc", json_object_new_boolean(header->has_icc));
-    json_object_object_add(result, "progressive", json_object_new_boolean(header->progressive));
-    json_object_object_add(result, "frames", json_object_new_int64(header->frames));
-    size_t len;
-    const char *text =
-        json_object_to_json_string_length(result, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    task->host->succeed(task->job, (hub_str){text, len});
-    json_object_put(result);
-    return 0;
+    const struct image_header *header = &input->header;
+    buf_append_format(json,
+                      "{\"format\":\"%s\",\"media_type\":\"%s\",\"bytes\":%zu,\"width\":%u,"
+                      "\"height\":%u,\"orientation\":%d,\"channels\":%u,\"depth\":%u,",
+                      input->codec->name, input->codec->media_type, input->source.len,
+                      header->width, header->height, header->orientation, header->channels,
+                      header->depth);
+    buf_append_format(json, "\"has_alpha\":%s,\"has_icc\":%s,\"progressive\":%s,\"frames\":%u}",
+                      header->has_alpha ? "true" : "false", header->has_icc ? "true" : "false",
+                      header->progressive ? "true" : "false", header->frames);
+}
+
+int info_run(const hub_host *host, hub_job *job, struct fault *fault)
+{
+    struct input_file input = {0};
+    int result = input_open(&input, host, job, "/image", fault);
+    struct buf json;
+    buf_init(&json, BUF_NO_LIMIT);
+    if (result == 0) {
+        describe(&input, &json);
+        result = output_succeed(host, job, &json, fault);
+    }
+    buf_release(&json);
+    input_close(&input);
+    return result;
 }

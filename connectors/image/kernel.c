@@ -4,32 +4,89 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double LOBES = 3;
-
 static double sinc(double x)
 {
     return x == 0 ? 1 : sin(M_PI * x) / (M_PI * x);
 }
 
-static double lanczos(double x)
+static double lanczos3(double x)
 {
-    return fabs(x) < LOBES ? sinc(x) * sinc(x / LOBES) : 0;
+    return sinc(x) * sinc(x / 3);
+}
+
+static double lanczos2(double x)
+{
+    return sinc(x) * sinc(x / 2);
+}
+
+/* The family of Mitchell and Netravali, "Reconstruction Filters in Computer Graphics" (1988). */
+static double cubic(double x, double b, double c)
+{
+    x = fabs(x);
+    if (x < 1)
+        return ((12 - 9 * b - 6 * c) * x * x * x + (-18 + 12 * b + 6 * c) * x * x + 6 - 2 * b) / 6;
+    return ((-b - 6 * c) * x * x * x + (6 * b + 30 * c) * x * x + (-12 * b - 48 * c) * x + 8 * b +
+            24 * c) /
+           6;
+}
+
+static double mitchell(double x)
+{
+    return cubic(x, 1.0 / 3, 1.0 / 3);
+}
+
+static double catmull_rom(double x)
+{
+    return cubic(x, 0, 0.5);
+}
+
+static double linear(double x)
+{
+    return 1 - fabs(x);
+}
+
+static double gaussian(double x)
+{
+    return exp(-x * x / 2);
+}
+
+static const struct {
+    double reach; /* to either side, in samples of the result or the source, the larger */
+    double (*at)(double x);
+} KERNELS[] = {
+    [KERNEL_LANCZOS3] = {3, lanczos3},   [KERNEL_LANCZOS2] = {2, lanczos2},
+    [KERNEL_MITCHELL] = {2, mitchell},   [KERNEL_CUBIC] = {2, catmull_rom},
+    [KERNEL_LINEAR] = {1, linear},       [KERNEL_NEAREST] = {0, NULL},
+    [KERNEL_GAUSSIAN] = {3.2, gaussian},
+};
+
+static double weight_at(enum kernel_kind kind, double x)
+{
+    return fabs(x) < KERNELS[kind].reach ? KERNELS[kind].at(x) : 0;
+}
+
+static void weigh_nearest(struct kernel *self, uint32_t index, uint32_t size, double centre)
+{
+    self->first[index] = (uint32_t)fmin(fmax(floor(centre + 0.5), 0), size - 1.0);
+    self->taps[index] = 1;
+    self->weights[(uint64_t)index * self->most] = 1;
 }
 
 /* Fills in the weights of one sample: what lies at `centre`, seen through a window that is
  * `stretch` samples wide per lobe. */
-static void weigh(struct kernel *self, uint32_t index, uint32_t size, double centre, double stretch)
+static void weigh(struct kernel *self, enum kernel_kind kind, uint32_t index, uint32_t size,
+                  double centre, double stretch)
 {
-    double reach = LOBES * stretch;
+    double reach = KERNELS[kind].reach * stretch;
     double first = fmax(ceil(centre - reach), 0);
     double last = fmin(floor(centre + reach), size - 1.0);
     uint32_t taps = (uint32_t)(last - first) + 1;
     float *weights = self->weights + (uint64_t)index * self->most;
     double sum = 0;
     for (uint32_t i = 0; i < taps; i++)
-        sum += lanczos((first + i - centre) / stretch);
+        sum += weight_at(kind, (first + i - centre) / stretch);
     for (uint32_t i = 0; i < taps; i++)
-        weights[i] = (float)(lanczos((first + i - centre) / stretch) / sum);
+        weights[i] = (float)(weight_at(kind, (first + i - centre) / stretch) / sum);
     /* At scale 1 all weights but one vanish, and at the ends the outermost often do. */
     const float nothing = 1e-6f;
     while (taps > 1 && fabsf(weights[taps - 1]) < nothing)
@@ -42,12 +99,12 @@ static void weigh(struct kernel *self, uint32_t index, uint32_t size, double cen
     self->taps[index] = taps - skip;
 }
 
-int kernel_init(struct kernel *self, uint32_t size, double start, double length, uint32_t count,
-                struct fault *fault)
+int kernel_init(struct kernel *self, enum kernel_kind kind, uint32_t size, double start,
+                double length, uint32_t count, double sigma, struct fault *fault)
 {
     double scale = length / count;
-    double stretch = fmax(scale, 1);
-    double most = fmin(2 * LOBES * stretch + 2, size);
+    double stretch = kind == KERNEL_GAUSSIAN ? sigma : fmax(scale, 1);
+    double most = fmin(2 * KERNELS[kind].reach * stretch + 2, size);
     *self = (struct kernel){.count = count, .most = (uint32_t)ceil(most)};
     self->first = malloc(count * sizeof(*self->first));
     self->taps = malloc(count * sizeof(*self->taps));
@@ -58,7 +115,10 @@ int kernel_init(struct kernel *self, uint32_t size, double start, double length,
     }
     for (uint32_t i = 0; i < count; i++) {
         double centre = start + (i + 0.5) * scale - 0.5;
-        weigh(self, i, size, centre, stretch);
+        if (kind == KERNEL_NEAREST)
+            weigh_nearest(self, i, size, centre);
+        else
+            weigh(self, kind, i, size, centre, stretch);
     }
     return 0;
 }

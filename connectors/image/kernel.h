@@ -1,5 +1,5 @@
 /*
- * The weights of Lanczos3, and the two inner loops that apply them.
+ * The weights of the resampling kernels, and the two inner loops that apply them.
  */
 #ifndef IMAGE_KERNEL_H
 #define IMAGE_KERNEL_H
@@ -7,6 +7,16 @@
 #include <stdint.h>
 
 #include "fault.h"
+
+enum kernel_kind {
+    KERNEL_LANCZOS3,
+    KERNEL_LANCZOS2,
+    KERNEL_MITCHELL, /* Mitchell and Netravali, B = C = 1/3 */
+    KERNEL_CUBIC,    /* Catmull and Rom */
+    KERNEL_LINEAR,
+    KERNEL_NEAREST,
+    KERNEL_GAUSSIAN, /* for blurring */
+};
 
 /* Which samples of a line make which sample of the result, and how much of each. */
 struct kernel {
@@ -17,9 +27,10 @@ struct kernel {
     float *weights;  /* [count][most]; of each they sum up to 1 */
 };
 
-/* Weights that turn the part [start, start + length) of a line of `size` samples into `count`. */
-int kernel_init(struct kernel *self, uint32_t size, double start, double length, uint32_t count,
-                struct fault *fault);
+/* Weights that turn the part [start, start + length) of a line of `size` samples into `count`.
+ * `sigma` is the standard deviation of KERNEL_GAUSSIAN, in samples of the line. */
+int kernel_init(struct kernel *self, enum kernel_kind kind, uint32_t size, double start,
+                double length, uint32_t count, double sigma, struct fault *fault);
 void kernel_release(struct kernel *self);
 
 static inline const float *kernel_weights(const struct kernel *self, uint32_t index)

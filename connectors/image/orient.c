@@ -54,27 +54,27 @@ struct area orient_undo_area(struct orient self, double width, double height, st
     return area;
 }
 
-static void mirror_row(uint8_t *to, const uint8_t *from, uint32_t width, uint32_t channels)
+static void mirror_row(uint8_t *to, const uint8_t *from, uint32_t width, size_t pixel)
 {
-    from += (size_t)(width - 1) * channels;
-    for (uint32_t x = 0; x < width; x++, to += channels, from -= channels)
-        memcpy(to, from, channels);
+    from += (width - 1) * pixel;
+    for (uint32_t x = 0; x < width; x++, to += pixel, from -= pixel)
+        memcpy(to, from, pixel);
 }
 
 /* One tile of the oriented raster, whose rows are the columns of the original. */
 static void transpose_tile(struct orient self, const struct pixmap *to, const struct pixmap *from,
                            uint32_t left, uint32_t top)
 {
-    uint32_t channels = from->channels;
+    size_t pixel = pixmap_pixel(from);
     size_t stride = pixmap_stride(from);
     uint32_t right = left + TILE < to->width ? left + TILE : to->width;
     uint32_t bottom = top + TILE < to->height ? top + TILE : to->height;
     for (uint32_t y = top; y < bottom; y++) {
         uint32_t column = self.mirror_y ? to->height - 1 - y : y;
-        uint8_t *put = pixmap_row(to, y) + (size_t)left * channels;
-        for (uint32_t x = left; x < right; x++, put += channels) {
+        uint8_t *put = pixmap_row(to, y) + (size_t)left * pixel;
+        for (uint32_t x = left; x < right; x++, put += pixel) {
             uint32_t row = self.mirror_x ? to->width - 1 - x : x;
-            memcpy(put, from->data + row * stride + (size_t)column * channels, channels);
+            memcpy(put, from->data + row * stride + (size_t)column * pixel, pixel);
         }
     }
 }
@@ -84,7 +84,7 @@ static void copy_rows(struct orient self, const struct pixmap *to, const struct 
     for (uint32_t y = 0; y < to->height; y++) {
         const uint8_t *row = pixmap_row(from, self.mirror_y ? to->height - 1 - y : y);
         if (self.mirror_x)
-            mirror_row(pixmap_row(to, y), row, to->width, to->channels);
+            mirror_row(pixmap_row(to, y), row, to->width, pixmap_pixel(to));
         else
             memcpy(pixmap_row(to, y), row, pixmap_stride(to));
     }
@@ -95,8 +95,9 @@ int orient_apply(struct orient self, struct pixmap *pixmap, struct fault *fault)
     if (!self.swap && !self.mirror_x && !self.mirror_y)
         return 0;
     struct pixmap turned;
-    if (pixmap_init(&turned, self.swap ? pixmap->height : pixmap->width,
-                    self.swap ? pixmap->width : pixmap->height, pixmap->channels, fault) != 0)
+    if (pixmap_init_depth(&turned, self.swap ? pixmap->height : pixmap->width,
+                          self.swap ? pixmap->width : pixmap->height, pixmap->channels,
+                          pixmap->depth, fault) != 0)
         return -1;
     if (self.swap) {
         for (uint32_t top = 0; top < turned.height; top += TILE) {

@@ -5,46 +5,46 @@
 #include "rotate.h"
 
 /* The crop, or everything, in the coordinates of the stored picture. */
-static int place_bounds(struct plan *self, const struct output_options *options,
+static int place_bounds(struct plan *self, const struct head *head,
                         const struct image_header *header, struct orient upright,
                         struct fault *fault)
 {
     uint32_t width = upright.swap ? header->height : header->width;
     uint32_t height = upright.swap ? header->width : header->height;
     struct area area = {0, 0, width, height};
-    if (options->has_crop) {
-        if (options->crop.left >= width || options->crop.top >= height ||
-            options->crop.width > width - options->crop.left ||
-            options->crop.height > height - options->crop.top)
+    if (head->has_extract) {
+        if (head->extract.left >= width || head->extract.top >= height ||
+            head->extract.width > width - head->extract.left ||
+            head->extract.height > height - head->extract.top)
             return fault_set(fault, FAULT_INVALID,
-                             "The crop lies partly outside the picture, which is %u × %u.", width,
-                             height);
-        area = (struct area){options->crop.left, options->crop.top, options->crop.width,
-                             options->crop.height};
+                             "The extract lies partly outside the picture, which is %u × %u.",
+                             width, height);
+        area = (struct area){head->extract.left, head->extract.top, head->extract.width,
+                             head->extract.height};
     }
     self->bounds = orient_undo_area(upright, header->width, header->height, area);
     return 0;
 }
 
-static struct orient turns_and_mirrors(struct plan *self, const struct output_options *options)
+static struct orient turns_and_mirrors(struct plan *self, const struct head *head)
 {
-    double turns = round(options->rotate / 90);
-    self->turn = options->rotate - turns * 90;
+    double turns = round(head->rotate / 90);
+    self->turn = head->rotate - turns * 90;
     struct orient orient = orient_from_turns((int)turns);
-    struct orient mirrors = {.mirror_x = options->flop, .mirror_y = options->flip};
+    struct orient mirrors = {.mirror_x = head->flop, .mirror_y = head->flip};
     /* The rest of the angle is turned last, so mirrors reverse its sense. */
     if (orient_is_mirror(mirrors))
         self->turn = -self->turn;
     return orient_then(orient, mirrors);
 }
 
-static int check_size(uint32_t width, uint32_t height, struct fault *fault)
+int plan_check_size(double width, double height, struct fault *fault)
 {
     if (width <= IMAGE_MAX_OUTPUT_SIDE && height <= IMAGE_MAX_OUTPUT_SIDE &&
-        (uint64_t)width * height <= IMAGE_MAX_PIXELS)
+        width * height <= IMAGE_MAX_PIXELS)
         return 0;
     return fault_set(fault, FAULT_TOO_LARGE,
-                     "The result would be %u × %u; a side has at most %d, all of it %d pixels.",
+                     "The result would be %.0f × %.0f; a side has at most %d, all of it %d pixels.",
                      width, height, IMAGE_MAX_OUTPUT_SIDE, IMAGE_MAX_PIXELS);
 }
 
@@ -60,7 +60,7 @@ static int place_turned(struct plan *self, const struct geometry_request *reques
     self->height = (uint32_t)fmax(lround(height * scale), 1);
     double turned_width, turned_height;
     geometry_turned_size(self->width, self->height, self->turn, &turned_width, &turned_height);
-    if (check_size((uint32_t)turned_width, (uint32_t)turned_height, fault) != 0)
+    if (plan_check_size(turned_width, turned_height, fault) != 0)
         return -1;
     /* The same part of the turned picture, in its pixels. */
     double across = turned_width / request->width;
@@ -71,24 +71,24 @@ static int place_turned(struct plan *self, const struct geometry_request *reques
     return 0;
 }
 
-static int place_window(struct plan *self, const struct output_options *options,
-                        struct orient orient, struct fault *fault)
+static int place_window(struct plan *self, const struct head *head, struct orient orient,
+                        struct fault *fault)
 {
     double width = orient.swap ? self->bounds.height : self->bounds.width;
     double height = orient.swap ? self->bounds.width : self->bounds.height;
     struct geometry_request request = {width,
                                        height,
-                                       options->width,
-                                       options->height,
-                                       options->fit,
-                                       options->gravity,
-                                       options->without_enlargement};
+                                       head->width,
+                                       head->height,
+                                       head->fit,
+                                       head->gravity,
+                                       head->without_enlargement};
     if (self->turn != 0)
         geometry_turned_size(width, height, self->turn, &request.width, &request.height);
     self->after = geometry_solve(&request);
     const struct geometry *solved = &self->after;
-    if (check_size(solved->canvas_width, solved->canvas_height, fault) != 0 ||
-        check_size(solved->width, solved->height, fault) != 0)
+    if (plan_check_size(solved->canvas_width, solved->canvas_height, fault) != 0 ||
+        plan_check_size(solved->width, solved->height, fault) != 0)
         return -1;
     self->canvas_width = solved->canvas_width;
     self->canvas_height = solved->canvas_height;
@@ -116,27 +116,33 @@ static void undo_orientation(struct plan *self, struct orient orient)
     self->reduction = fmax(fmin(window.width / self->width, window.height / self->height), 1);
 }
 
-int plan_make(struct plan *self, const struct output_options *options, const struct codec *input,
-              const struct image_header *header, struct fault *fault)
+static void choose_background(struct plan *self, const struct output_options *options)
 {
-    *self = (struct plan){.codec = options->format ? options->format : input};
-    if (!self->codec->encode)
-        return fault_set(fault, FAULT_UNSUPPORTED,
-                         "There is no output in %s: say which format is wanted.", input->name);
-    struct orient upright = orient_from_exif(options->auto_orient ? header->orientation : 1);
-    if (place_bounds(self, options, header, upright, fault) != 0)
-        return -1;
-    self->orient = orient_then(upright, turns_and_mirrors(self, options));
-    if (place_window(self, options, self->orient, fault) != 0)
-        return -1;
-    undo_orientation(self, self->orient);
-    self->background = options->background;
-    self->opaque =
-        !self->codec->alpha || (options->has_background && self->background.alpha == 255);
-    if (!options->has_background && !self->codec->alpha)
+    bool alpha = !self->codec || self->codec->alpha;
+    self->background = options->background.colour;
+    self->opaque = !alpha || (options->background.set && self->background.alpha == 255);
+    if (!options->background.set && !alpha)
         self->background = (struct colour){255, 255, 255, 255};
     if (self->opaque)
         self->background.alpha = 255;
+}
+
+int plan_make(struct plan *self, const struct output_options *options, const struct codec *codec,
+              const struct image_header *header, struct fault *fault)
+{
+    const struct head *head = &options->head;
+    *self = (struct plan){.codec = codec, .kernel = head->kernel};
+    struct orient upright = orient_from_exif(options->auto_orient ? header->orientation : 1);
+    if (place_bounds(self, head, header, upright, fault) != 0)
+        return -1;
+    self->orient = orient_then(upright, turns_and_mirrors(self, head));
+    if (place_window(self, head, self->orient, fault) != 0)
+        return -1;
+    undo_orientation(self, self->orient);
+    /* Neighbours decide what "nearest" is, so all of them must be there. */
+    if (head->kernel == KERNEL_NEAREST)
+        self->reduction = 1;
+    choose_background(self, options);
     return 0;
 }
 
@@ -158,16 +164,19 @@ struct resample_spec plan_spec(const struct plan *self, const struct raster *ras
                    self->window.width * raster->scale_x, self->window.height * raster->scale_y},
         .out_width = self->width,
         .out_height = self->height,
+        .kernel = self->kernel,
+        .depth = raster->depth,
     };
 }
 
 static int turn(const struct plan *self, struct pixmap *pixmap, struct fault *fault)
 {
+    pixmap_shallow(pixmap);
     if (rotate_pixmap(pixmap, self->turn, fault) != 0)
         return -1;
     struct pixmap resized;
-    if (resample_pixmap(pixmap, self->after.window, self->after.width, self->after.height, &resized,
-                        fault) != 0)
+    if (resample_pixmap(pixmap, self->after.window, self->after.width, self->after.height,
+                        self->kernel, &resized, fault) != 0)
         return -1;
     pixmap_release(pixmap);
     *pixmap = resized;

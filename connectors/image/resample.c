@@ -6,11 +6,16 @@
 
 #include "kernel.h"
 
-/* Samples inside are multiplied by 255, or by their pixel's alpha: 0 to 65025, exact in 16 bits. */
-enum { UNIT = 255 };
+/* Samples inside are multiplied by 255, or by their pixel's alpha: 0 to 65025, exact in 16 bits.
+ * Samples of 16 bits stay what they are, times the part that their pixel is opaque. */
+enum { UNIT = 255, DEEP = 65535 };
+
+typedef void widen_fn(const struct resample_spec *spec, uint16_t *restrict to,
+                      const uint8_t *restrict row);
 
 struct resampler {
     struct resample_spec spec;
+    widen_fn *widen;
     struct kernel_loops loops;
     struct kernel across;
     struct kernel down;
@@ -50,16 +55,17 @@ static int init_kernels(struct resampler *self, struct fault *fault)
 {
     const struct resample_spec *spec = &self->spec;
     const struct area *window = &spec->window;
-    self->box_width = box_size(window->width, spec->out_width);
-    self->box_height = box_size(window->height, spec->out_height);
+    bool average = spec->kernel != KERNEL_NEAREST && spec->kernel != KERNEL_GAUSSIAN;
+    self->box_width = average ? box_size(window->width, spec->out_width) : 1;
+    self->box_height = average ? box_size(window->height, spec->out_height) : 1;
     self->columns = divide_up(spec->width, self->box_width);
     double left = (window->x - spec->left) / self->box_width;
     double top = (window->y - spec->top) / self->box_height;
-    if (kernel_init(&self->across, self->columns, left, window->width / self->box_width,
-                    spec->out_width, fault) != 0)
+    if (kernel_init(&self->across, spec->kernel, self->columns, left,
+                    window->width / self->box_width, spec->out_width, spec->sigma, fault) != 0)
         return -1;
-    return kernel_init(&self->down, divide_up(spec->height, self->box_height), top,
-                       window->height / self->box_height, spec->out_height, fault);
+    return kernel_init(&self->down, spec->kernel, divide_up(spec->height, self->box_height), top,
+                       window->height / self->box_height, spec->out_height, spec->sigma, fault);
 }
 
 static int init_rows(struct resampler *self, struct fault *fault)
@@ -78,8 +84,11 @@ static int init_rows(struct resampler *self, struct fault *fault)
     if (!self->wide || !self->box || !self->ring || !self->taps || !self->sum || !self->four ||
         !self->narrow)
         return fault_memory(fault);
-    return pixmap_init(&self->picture, spec->out_width, spec->out_height, spec->channels, fault);
+    return pixmap_init_depth(&self->picture, spec->out_width, spec->out_height, spec->channels,
+                             spec->depth, fault);
 }
+
+static widen_fn widen, widen_deep;
 
 int resampler_new(struct resampler **ret_self, const struct resample_spec *spec,
                   struct fault *fault)
@@ -88,6 +97,7 @@ int resampler_new(struct resampler **ret_self, const struct resample_spec *spec,
     if (!self)
         return fault_memory(fault);
     self->spec = *spec;
+    self->widen = spec->depth == 16 ? widen_deep : widen;
     self->loops = kernel_loops();
     if (init_kernels(self, fault) != 0 || init_rows(self, fault) != 0) {
         resampler_free(self);
@@ -115,6 +125,20 @@ void resampler_free(struct resampler *self)
 }
 
 /* --- In ----------------------------------------------------------------------------------------*/
+
+static void widen_deep(const struct resample_spec *spec, uint16_t *restrict to,
+                       const uint8_t *restrict row)
+{
+    row += (size_t)spec->left * spec->channels * sizeof(*to);
+    memcpy(to, row, (size_t)spec->width * spec->channels * sizeof(*to));
+    if (spec->channels == 3)
+        return;
+    for (uint32_t x = 0; x < spec->width; x++, to += 4) {
+        uint32_t alpha = to[3];
+        for (int c = 0; c < 3; c++)
+            to[c] = (uint16_t)((to[c] * (uint64_t)alpha + DEEP / 2) / DEEP);
+    }
+}
 
 /* The pixels of the bounds, weighted by their alpha. */
 static void widen(const struct resample_spec *spec, uint16_t *restrict to,
@@ -177,8 +201,32 @@ static uint8_t to_byte(float value)
     return value <= 0 ? 0 : value >= 255 ? 255 : (uint8_t)value;
 }
 
+static uint16_t to_word(float value)
+{
+    value += 0.5f;
+    return value <= 0 ? 0 : value >= DEEP ? DEEP : (uint16_t)value;
+}
+
+static void put_deep_row(const struct resampler *self)
+{
+    uint32_t channels = self->spec.channels;
+    uint16_t *to = (uint16_t *)(void *)pixmap_row(&self->picture, self->rows_out);
+    const float *from = self->narrow;
+    for (uint32_t x = 0; x < self->spec.out_width; x++, from += 4, to += channels) {
+        float undo = channels == 3 ? 1 : from[3] >= 0.5f ? DEEP / from[3] : 0;
+        for (int c = 0; c < 3; c++)
+            to[c] = to_word(from[c] * undo);
+        if (channels == 4)
+            to[3] = to_word(from[3]);
+    }
+}
+
 static void put_row(const struct resampler *self)
 {
+    if (self->spec.depth == 16) {
+        put_deep_row(self);
+        return;
+    }
     uint8_t *to = pixmap_row(&self->picture, self->rows_out);
     const float *from = self->narrow;
     const float one = 1.0f / UNIT;
@@ -238,11 +286,11 @@ void resampler_row(struct resampler *self, const uint8_t *row, uint32_t y)
     if (y < spec->top || y - spec->top >= spec->height)
         return;
     if (self->box_width == 1 && self->box_height == 1) {
-        widen(spec, ring_row(self, self->rows_in++), row);
+        self->widen(spec, ring_row(self, self->rows_in++), row);
         make_ready_rows(self);
         return;
     }
-    widen(spec, self->wide, row);
+    self->widen(spec, self->wide, row);
     add_to_box(self);
     bool last = y - spec->top == spec->height - 1;
     if (self->boxed == self->box_height || last) {
@@ -257,8 +305,22 @@ void resampler_finish(struct resampler *self, struct pixmap *ret_pixmap)
     self->picture = (struct pixmap){0};
 }
 
+static int run(const struct pixmap *from, const struct resample_spec *spec,
+               struct pixmap *ret_pixmap, struct fault *fault)
+{
+    struct resampler *resampler;
+    if (resampler_new(&resampler, spec, fault) != 0)
+        return -1;
+    for (uint32_t y = 0; y < from->height; y++)
+        resampler_row(resampler, pixmap_row(from, y), y);
+    resampler_finish(resampler, ret_pixmap);
+    resampler_free(resampler);
+    return 0;
+}
+
 int resample_pixmap(const struct pixmap *from, struct area window, uint32_t out_width,
-                    uint32_t out_height, struct pixmap *ret_pixmap, struct fault *fault)
+                    uint32_t out_height, enum kernel_kind kernel, struct pixmap *ret_pixmap,
+                    struct fault *fault)
 {
     const struct resample_spec spec = {
         .channels = from->channels,
@@ -267,13 +329,25 @@ int resample_pixmap(const struct pixmap *from, struct area window, uint32_t out_
         .window = window,
         .out_width = out_width,
         .out_height = out_height,
+        .kernel = kernel,
+        .depth = from->depth,
     };
-    struct resampler *resampler;
-    if (resampler_new(&resampler, &spec, fault) != 0)
-        return -1;
-    for (uint32_t y = 0; y < from->height; y++)
-        resampler_row(resampler, pixmap_row(from, y), y);
-    resampler_finish(resampler, ret_pixmap);
-    resampler_free(resampler);
-    return 0;
+    return run(from, &spec, ret_pixmap, fault);
+}
+
+int resample_blur(const struct pixmap *from, double sigma, struct pixmap *ret_pixmap,
+                  struct fault *fault)
+{
+    const struct resample_spec spec = {
+        .channels = from->channels,
+        .width = from->width,
+        .height = from->height,
+        .window = {0, 0, from->width, from->height},
+        .out_width = from->width,
+        .out_height = from->height,
+        .kernel = KERNEL_GAUSSIAN,
+        .sigma = sigma,
+        .depth = from->depth,
+    };
+    return run(from, &spec, ret_pixmap, fault);
 }

@@ -1,5 +1,6 @@
 /*
- * A separable Lanczos3 resampler that is fed row by row and holds only the rows it still needs.
+ * A separable resampler, Lanczos3 unless told, that is fed row by row and holds only the rows it
+ * still needs.
  *
  *     resampler_new(&self, &spec, &fault);
  *     for each row of the source, top down:
@@ -19,6 +20,7 @@
 #define IMAGE_RESAMPLE_H
 
 #include "geometry.h"
+#include "kernel.h"
 #include "pixmap.h"
 
 struct resample_spec {
@@ -29,6 +31,9 @@ struct resample_spec {
     struct area window;
     /* Size of the picture. */
     uint32_t out_width, out_height;
+    enum kernel_kind kernel;
+    double sigma;   /* of KERNEL_GAUSSIAN, in pixels of the source */
+    uint32_t depth; /* of the rows and of the picture: 16, or else 8 */
 };
 
 struct resampler;
@@ -47,6 +52,11 @@ void resampler_free(struct resampler *self);
 
 /* The same for a raster in memory. */
 int resample_pixmap(const struct pixmap *from, struct area window, uint32_t out_width,
-                    uint32_t out_height, struct pixmap *ret_pixmap, struct fault *fault);
+                    uint32_t out_height, enum kernel_kind kernel, struct pixmap *ret_pixmap,
+                    struct fault *fault);
+
+/* Blurs a raster in memory, `sigma` being the standard deviation in pixels. */
+int resample_blur(const struct pixmap *from, double sigma, struct pixmap *ret_pixmap,
+                  struct fault *fault);
 
 #endif

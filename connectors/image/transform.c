@@ -1,44 +1,39 @@
 /*
  * image.transform: one decode, any number of outputs. Rows go from the decoder to one resampler an
- * output; then each small picture is finished, encoded and let go.
+ * output; then each small picture is finished, encoded and let go. Frames of an animation do the
+ * same one after the other.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "image.h"
-#include "plan.h"
+#include "output.h"
 
 enum {
     ROWS_A_CHECK = 64,     /* rows between two looks at whether the job was cancelled */
     DECODED_PERMILLE = 600 /* how far a job is when all is decoded */
 };
 
-struct output {
-    const struct output_options *options;
-    struct plan plan;
-    struct resampler *resampler;
-    char name[IMAGE_MAX_NAME_BYTES + 32];
-    uint32_t width, height;
-    uint64_t bytes;
-};
-
 struct transform {
-    struct row_sink sink; /* first: what the decoder calls */
-    struct task *task;
+    struct row_sink rows; /* first: what the decoder of a still calls */
+    struct frame_sink frames;
+    const hub_host *host;
+    hub_job *job;
+    struct input_file input;
     struct transform_options options;
     struct output outputs[IMAGE_MAX_OUTPUTS];
     uint32_t count;
-    uint32_t rows;
+    uint32_t height;      /* rows to come */
+    uint32_t frame_count; /* frames to come */
+    uint32_t frame;
 };
 
-/* --- Decoding ----------------------------------------------------------------------------------*/
+/* --- Stills ------------------------------------------------------------------------------------*/
 
 static int on_begin(struct row_sink *sink, const struct raster *raster, struct fault *fault)
 {
     struct transform *self = (struct transform *)sink;
-    self->rows = raster->height;
+    self->height = raster->height;
     for (uint32_t i = 0; i < self->count; i++) {
         struct output *output = &self->outputs[i];
         const struct resample_spec spec = plan_spec(&output->plan, raster);
@@ -51,254 +46,185 @@ static int on_begin(struct row_sink *sink, const struct raster *raster, struct f
 static int on_row(struct row_sink *sink, const uint8_t *pixels, uint32_t y, struct fault *fault)
 {
     struct transform *self = (struct transform *)sink;
-    const struct task *task = self->task;
     if (y % ROWS_A_CHECK == 0) {
-        if (task->host->cancelled(task->job))
-            return fault_set(fault, FAULT_CANCELLED, "The job was cancelled.");
-        uint64_t part = (uint64_t)y * DECODED_PERMILLE / self->rows;
-        task->host->progress(task->job, (uint32_t)part, HUB_STR("decoding"));
+        if (input_check(&self->input, fault) != 0)
+            return -1;
+        uint64_t part = (uint64_t)y * DECODED_PERMILLE / self->height;
+        self->host->progress(self->job, (uint32_t)part, HUB_STR("decoding"));
     }
     for (uint32_t i = 0; i < self->count; i++)
         resampler_row(self->outputs[i].resampler, pixels, y);
     return 0;
 }
 
-static int decode(struct transform *self, struct fault *fault)
-{
-    double reduction = self->outputs[0].plan.reduction;
-    for (uint32_t i = 1; i < self->count; i++) {
-        if (self->outputs[i].plan.reduction < reduction)
-            reduction = self->outputs[i].plan.reduction;
-    }
-    const struct task *task = self->task;
-    return task->codec->decode(&task->source, &task->header, reduction, &self->sink, fault);
-}
-
-/* --- Encoding ----------------------------------------------------------------------------------*/
-
-struct file_sink {
-    struct byte_sink sink; /* first: what the encoder calls */
-    int fd;
-    uint64_t bytes;
-};
-
-static int on_bytes(struct byte_sink *sink, const void *bytes, size_t len, struct fault *fault)
-{
-    struct file_sink *self = (struct file_sink *)sink;
-    const char *at = bytes;
-    self->bytes += len;
-    while (len > 0) {
-        ssize_t wrote = write(self->fd, at, len);
-        if (wrote < 0 && errno != EINTR)
-            return fault_set(fault, FAULT_STORAGE, "The result can't be written: %s.",
-                             strerrordesc_np(errno));
-        if (wrote > 0) {
-            at += wrote;
-            len -= (size_t)wrote;
-        }
-    }
-    return 0;
-}
-
-static bool is_cancelled(const void *context)
-{
-    const struct task *task = context;
-    return task->host->cancelled(task->job);
-}
-
-static int open_artifact(const struct task *task, const struct output *output, int *ret_fd,
-                         struct fault *fault)
-{
-    const char *type = output->plan.codec->media_type;
-    int32_t fd;
-    int32_t called = task->host->artifact(task->job, (hub_str){output->name, strlen(output->name)},
-                                          (hub_str){type, strlen(type)}, &fd);
-    if (called == HUB_CALL_INVALID)
-        return fault_set(fault, FAULT_INVALID, "The host refuses the name of an output.");
-    if (called == HUB_CALL_LIMIT)
-        return fault_set(fault, FAULT_TOO_LARGE, "The host allows no more output files.");
-    if (called == HUB_CALL_CLOSED)
-        return fault_set(fault, FAULT_CANCELLED, "The job was cancelled.");
-    if (called != HUB_CALL_OK)
-        return fault_set(fault, FAULT_STORAGE, "The host gives no output file.");
-    *ret_fd = fd;
-    return 0;
-}
-
-static int default_quality(const struct codec *codec)
-{
-    static const struct {
-        const char *codec;
-        int quality;
-    } QUALITIES[] = {{"jpeg", 80}, {"webp", 80}, {"avif", 60}};
-    for (size_t i = 0; i < sizeof(QUALITIES) / sizeof(QUALITIES[0]); i++) {
-        if (strcmp(QUALITIES[i].codec, codec->name) == 0)
-            return QUALITIES[i].quality;
-    }
-    return 100;
-}
-
-static int encode(const struct task *task, struct output *output, const struct pixmap *pixmap,
-                  struct fault *fault)
-{
-    struct file_sink file = {.sink = {on_bytes}};
-    if (open_artifact(task, output, &file.fd, fault) != 0)
-        return -1;
-    const struct codec *codec = output->plan.codec;
-    int quality = output->options->quality;
-    const struct encode_options options = {
-        .quality = quality ? quality : default_quality(codec),
-        .progressive = output->options->progressive,
-        .cancelled = is_cancelled,
-        .context = task,
-    };
-    if (codec->encode(pixmap, &options, &file.sink, fault) != 0)
-        return -1;
-    output->width = pixmap->width;
-    output->height = pixmap->height;
-    output->bytes = file.bytes;
-    return 0;
-}
-
-static int finish_output(const struct task *task, struct output *output, struct fault *fault)
+static int finish_output(struct output *output, uint32_t delay_ms, struct fault *fault)
 {
     struct pixmap pixmap;
     resampler_finish(output->resampler, &pixmap);
     resampler_free(output->resampler);
     output->resampler = NULL;
-    int result = plan_finish(&output->plan, &pixmap, fault);
-    if (result == 0 && is_cancelled(task))
-        result = fault_set(fault, FAULT_CANCELLED, "The job was cancelled.");
-    if (result == 0)
-        result = encode(task, output, &pixmap, fault);
+    int result = output_frame(output, &pixmap, delay_ms, fault);
     pixmap_release(&pixmap);
     return result;
 }
 
-static int finish_outputs(struct transform *self, struct fault *fault)
+static int run_still(struct transform *self, struct fault *fault)
 {
-    const struct task *task = self->task;
+    const struct input_file *input = &self->input;
+    struct decode_request request = {self->outputs[0].plan.reduction, false};
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (self->outputs[i].plan.reduction < request.reduction)
+            request.reduction = self->outputs[i].plan.reduction;
+        if (self->outputs[i].encode.depth == 16)
+            request.deep = input->header.depth > 8;
+    }
+    if (input->codec->decode(&input->source, &input->header, &request, &self->rows, fault) != 0)
+        return -1;
     for (uint32_t i = 0; i < self->count; i++) {
         char text[64];
         snprintf(text, sizeof(text), "encoding %u of %u", i + 1, self->count);
         uint32_t part = DECODED_PERMILLE + (1000 - DECODED_PERMILLE) * i / self->count;
-        task->host->progress(task->job, part, (hub_str){text, strlen(text)});
-        if (finish_output(task, &self->outputs[i], fault) != 0)
+        self->host->progress(self->job, part, (hub_str){text, strlen(text)});
+        if (finish_output(&self->outputs[i], 0, fault) != 0)
             return -1;
     }
     return 0;
 }
 
-/* --- Names and plans ---------------------------------------------------------------------------*/
+/* --- Animations --------------------------------------------------------------------------------*/
 
-/* Bytes of the upload's name without its extension; what the host could refuse is left out. */
-static void copy_stem(hub_str name, char *stem, size_t size)
+static int on_frame(struct frame_sink *sink, const struct pixmap *canvas, uint32_t delay_ms,
+                    struct fault *fault)
 {
-    size_t len = 0;
-    const char *dot = name.len ? memrchr(name.ptr, '.', name.len) : NULL;
-    size_t end = dot && dot > name.ptr ? (size_t)(dot - name.ptr) : name.len;
-    for (size_t i = 0; i < end && len + 1 < size; i++) {
-        unsigned char byte = (unsigned char)name.ptr[i];
-        if (byte >= 0x20 && byte < 0x7f && byte != '/' && byte != '\\')
-            stem[len++] = (char)byte;
+    struct transform *self =
+        (struct transform *)(void *)((char *)sink - offsetof(struct transform, frames));
+    uint32_t part = (uint32_t)(self->frame * 1000ull / self->frame_count);
+    self->host->progress(self->job, part, HUB_STR("converting frames"));
+    const struct raster raster = {canvas->width, canvas->height, canvas->channels, 1, 1, 8};
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct output *output = &self->outputs[i];
+        if (self->frame > 0 && !output->animated)
+            continue;
+        const struct resample_spec spec = plan_spec(&output->plan, &raster);
+        if (resampler_new(&output->resampler, &spec, fault) != 0)
+            return -1;
+        for (uint32_t y = 0; y < canvas->height; y++)
+            resampler_row(output->resampler, pixmap_row(canvas, y), y);
+        if (finish_output(output, delay_ms, fault) != 0)
+            return -1;
     }
-    stem[len] = '\0';
-    if (len == 0 || stem[0] == '.')
-        snprintf(stem, size, "image");
+    self->frame++;
+    return input_check(&self->input, fault);
 }
 
-/* STEM.EXT, or STEM-1.EXT, STEM-2.EXT, … */
-static void name_output(struct transform *self, uint32_t index)
+static int run_frames(struct transform *self, struct fault *fault)
 {
-    struct output *output = &self->outputs[index];
-    if (output->options->name[0]) {
-        snprintf(output->name, sizeof(output->name), "%s", output->options->name);
-        return;
+    const struct input_file *input = &self->input;
+    if (input->codec->frames(&input->source, &input->header, &self->options.frames, &self->frames,
+                             fault) != 0)
+        return -1;
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (output_close(&self->outputs[i], fault) != 0)
+            return -1;
     }
-    const struct task *task = self->task;
-    const hub_file *file = task->host->file(task->job, HUB_STR("/image"));
-    char stem[IMAGE_MAX_NAME_BYTES];
-    copy_stem(file ? file->name : (hub_str){0}, stem, sizeof(stem));
-    const char *extension = output->plan.codec->extension;
-    if (self->options.listed)
-        snprintf(output->name, sizeof(output->name), "%s-%u.%s", stem, index + 1, extension);
-    else
-        snprintf(output->name, sizeof(output->name), "%s.%s", stem, extension);
+    return 0;
 }
+
+/* Which frames are wanted, and whether there are few enough. */
+static int choose_frames(struct transform *self, struct fault *fault)
+{
+    const struct image_header *header = &self->input.header;
+    struct frame_range *range = &self->options.frames;
+    if (range->first >= header->frames)
+        return fault_set(fault, FAULT_INVALID, "There is no page %u: there are %u.", range->first,
+                         header->frames);
+    uint32_t left = header->frames - range->first;
+    self->frame_count = range->pages < left ? range->pages : left;
+    if (!self->input.codec->frames)
+        self->frame_count = 1;
+    /* Frames before the first one wanted are decoded too. */
+    uint64_t decoded = (uint64_t)range->first + self->frame_count;
+    if (decoded > IMAGE_MAX_FRAMES)
+        return fault_set(fault, FAULT_TOO_LARGE, "The animation has %u frames; at most %d do.",
+                         header->frames, IMAGE_MAX_FRAMES);
+    if (decoded * header->width * header->height > IMAGE_MAX_PIXELS)
+        return fault_set(fault, FAULT_TOO_LARGE,
+                         "The frames have %u × %u × %llu pixels; at most %d in all are accepted.",
+                         header->width, header->height, (unsigned long long)decoded,
+                         IMAGE_MAX_PIXELS);
+    range->pages = self->frame_count;
+    return 0;
+}
+
+/* --- The whole ---------------------------------------------------------------------------------*/
 
 static int make_plans(struct transform *self, struct fault *fault)
 {
-    const struct task *task = self->task;
-    for (uint32_t i = 0; i < self->count; i++) {
+    bool animated = self->frame_count > 1;
+    for (; self->count < self->options.count; self->count++) {
+        uint32_t i = self->count;
         struct output *output = &self->outputs[i];
-        output->options = &self->options.outputs[i];
-        if (plan_make(&output->plan, output->options, task->codec, &task->header, fault) != 0)
+        const struct output_options *options = &self->options.outputs[i];
+        if (output_choose(output, options, &self->input, animated, fault) != 0)
             return -1;
-        name_output(self, i);
+        output_name(output, self->input.file->name, self->options.listed ? i + 1 : 0);
+        if (plan_make(&output->plan, options, output->codec, &self->input.header, fault) != 0)
+            return -1;
     }
     return 0;
 }
 
-/* --- Result ------------------------------------------------------------------------------------*/
-
-static void describe(const struct output *output, json_object *to)
+static int succeed(const struct transform *self, struct fault *fault)
 {
-    const struct codec *codec = output->plan.codec;
-    json_object_object_add(to, "name", json_object_new_string(output->name));
-    json_object_object_add(to, "format", json_object_new_string(codec->name));
-    json_object_object_add(to, "media_type", json_object_new_string(codec->media_type));
-    json_object_object_add(to, "width", json_object_new_int64(output->width));
-    json_object_object_add(to, "height", json_object_new_int64(output->height));
-    json_object_object_add(to, "bytes", json_object_new_int64((int64_t)output->bytes));
-}
-
-static void succeed(const struct transform *self)
-{
-    const struct task *task = self->task;
-    json_object *result = json_object_new_object();
-    json_object *input = json_object_new_object();
-    json_object_object_add(input, "format", json_object_new_string(task->codec->name));
-    json_object_object_add(input, "width", json_object_new_int64(task->header.width));
-    json_object_object_add(input, "height", json_object_new_int64(task->header.height));
-    json_object_object_add(input, "orientation", json_object_new_int(task->header.orientation));
-    if (self->options.listed) {
-        json_object *outputs = json_object_new_array();
-        for (uint32_t i = 0; i < self->count; i++) {
-            json_object *entry = json_object_new_object();
-            describe(&self->outputs[i], entry);
-            json_object_array_add(outputs, entry);
-        }
-        json_object_object_add(result, "outputs", outputs);
-    } else {
-        describe(&self->outputs[0], result);
+    const struct image_header *header = &self->input.header;
+    struct buf json;
+    buf_init(&json, BUF_NO_LIMIT);
+    buf_append_char(&json, '{');
+    if (self->options.listed)
+        buf_append_c(&json, "\"outputs\":[");
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (self->options.listed)
+            buf_append_c(&json, i > 0 ? ",{" : "{");
+        output_describe(&self->outputs[i], &json);
+        if (self->options.listed)
+            buf_append_char(&json, '}');
     }
-    json_object_object_add(result, "input", input);
-    size_t len;
-    const char *text =
-        json_object_to_json_string_length(result, JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-    task->host->succeed(task->job, (hub_str){text, len});
-    json_object_put(result);
+    buf_append_format(&json,
+                      "%s,\"input\":{\"format\":\"%s\",\"width\":%u,\"height\":%u,"
+                      "\"orientation\":%d}}",
+                      self->options.listed ? "]" : "", self->input.codec->name, header->width,
+                      header->height, header->orientation);
+    int result = output_succeed(self->host, self->job, &json, fault);
+    buf_release(&json);
+    return result;
 }
 
-int transform_run(struct task *task, struct fault *fault)
+static int run(struct transform *self, struct fault *fault)
+{
+    if (transform_options_read(&self->options, self->job->input, fault) != 0 ||
+        input_open(&self->input, self->host, self->job, "/image", fault) != 0 ||
+        choose_frames(self, fault) != 0 || make_plans(self, fault) != 0)
+        return -1;
+    bool frames = self->frame_count > 1 || self->options.frames.first > 0;
+    if ((frames ? run_frames(self, fault) : run_still(self, fault)) != 0)
+        return -1;
+    return succeed(self, fault);
+}
+
+int transform_run(const hub_host *host, hub_job *job, struct fault *fault)
 {
     struct transform *self = calloc(1, sizeof(*self));
     if (!self)
         return fault_memory(fault);
-    self->sink = (struct row_sink){on_begin, on_row};
-    self->task = task;
-    int result = transform_options_read(&self->options, task->job->input, fault);
-    self->count = result == 0 ? self->options.count : 0;
-    if (result == 0)
-        result = make_plans(self, fault);
-    if (result == 0)
-        result = decode(self, fault);
-    if (result == 0)
-        result = finish_outputs(self, fault);
-    if (result == 0)
-        succeed(self);
-    for (uint32_t i = 0; i < self->count; i++)
-        resampler_free(self->outputs[i].resampler);
+    self->rows = (struct row_sink){on_begin, on_row};
+    self->frames = (struct frame_sink){on_frame};
+    self->host = host;
+    self->job = job;
+    int result = run(self, fault);
+    for (uint32_t i = 0; i < IMAGE_MAX_OUTPUTS; i++)
+        output_release(&self->outputs[i]);
+    input_close(&self->input);
+    transform_options_release(&self->options);
     free(self);
     return result;
 }

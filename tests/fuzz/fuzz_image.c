@@ -52,7 +52,8 @@ static bool decode(const uint8_t *data, size_t size, double reduction)
         (uint64_t)header.width * header.height > MAX_PIXELS)
         return false;
     struct row_sink sink = {take_raster, take_row};
-    codec->decode(&source, &header, reduction, &sink, &fault);
+    const struct decode_request request = {reduction, false};
+    codec->decode(&source, &header, &request, &sink, &fault);
     return true;
 }
 

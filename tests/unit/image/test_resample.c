@@ -26,7 +26,7 @@ static struct pixmap resized(const struct pixmap *from, uint32_t width, uint32_t
     struct fault fault = {0};
     struct pixmap to;
     const struct area all = {0, 0, from->width, from->height};
-    assert_int_equal(resample_pixmap(from, all, width, height, &to, &fault), 0);
+    assert_int_equal(resample_pixmap(from, all, width, height, KERNEL_LANCZOS3, &to, &fault), 0);
     assert_int_equal(to.width, width);
     assert_int_equal(to.height, height);
     return to;
@@ -185,8 +185,9 @@ static void test_weights_sum_to_one(void **state)
     for (size_t s = 0; s < sizeof(SIZES) / sizeof(SIZES[0]); s++) {
         struct fault fault = {0};
         struct kernel kernel;
-        assert_int_equal(
-            kernel_init(&kernel, SIZES[s].width, 0, SIZES[s].width, SIZES[s].to_width, &fault), 0);
+        assert_int_equal(kernel_init(&kernel, KERNEL_LANCZOS3, SIZES[s].width, 0, SIZES[s].width,
+                                     SIZES[s].to_width, 0, &fault),
+                         0);
         for (uint32_t i = 0; i < kernel.count; i++) {
             double sum = 0;
             for (uint32_t tap = 0; tap < kernel.taps[i]; tap++)

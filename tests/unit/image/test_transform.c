@@ -221,6 +221,7 @@ static void test_formats_in(void **state)
         {"-quality 80 webp:-", 38},
         {"-define webp:lossless=true webp:-", 60},
         {"-quality 80 avif:-", 36},
+        {"-quality 80 heic:-", 36},
         {"gif:-", 60},
         {"-interlace GIF gif:-", 60},
         {"tiff:-", 60},
@@ -405,7 +406,7 @@ static void test_refusals(void **state)
         {"%PDF-1.7 and so on", 18, "unsupported_format"},
         {"\0\0\0\x18"
          "ftypheic\0\0\0\0mif1heic",
-         24, "unsupported_format"},
+         24, "invalid_input"},
         {"\xff\xd8\xff", 3, "invalid_input"},
         {"\x89PNG\r\n\x1a\n", 8, "invalid_input"},
         {"GIF89a", 6, "invalid_input"},
