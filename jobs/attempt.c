@@ -72,14 +72,14 @@ static void unreserve(struct attempt *attempt)
 {
     if (attempt->reserved) {
         attempt->reserved = false;
-        attempt->job->lane->connector->reserved--;
+        attempt->job->lane->key.connector->reserved--;
     }
 }
 
 void attempt_free(struct jobs *self, struct attempt *attempt, bool started)
 {
     struct job *job = attempt->job;
-    struct connector *connector = job->lane->connector;
+    struct connector *connector = job->lane->key.connector;
 
     if (attempt->reserved && connector->room_known) {
         connector->room++;
@@ -87,6 +87,9 @@ void attempt_free(struct jobs *self, struct attempt *attempt, bool started)
     unreserve(attempt);
     lane_settle_connector(self, connector);
     list_remove(&attempt->unwritten);
+    if (attempt->trial) { /* it never began */
+        account_ended(self, attempt, NULL);
+    }
     if (attempt->end) {
         store_op_free(attempt->end);
     }
@@ -100,7 +103,7 @@ void attempt_free(struct jobs *self, struct attempt *attempt, bool started)
     job->payload = NULL;
     self->attempts_in_flight--;
     free_slot(self, attempt);
-    queue_give_back(self, job->lane->queue, started);
+    lane_give_back(self, job->lane, started);
 }
 
 void attempt_abandon(struct jobs *self, struct attempt *attempt)
@@ -117,7 +120,7 @@ void attempt_abandon(struct jobs *self, struct attempt *attempt)
 
 bool attempt_begin(struct jobs *self, struct job *job)
 {
-    struct connector *connector = job->lane->connector;
+    struct connector *connector = job->lane->key.connector;
     struct attempt *attempt = take_slot(self);
     struct store_op *end = attempt ? move_new(self) : NULL;
 
@@ -127,7 +130,7 @@ bool attempt_begin(struct jobs *self, struct job *job)
         }
         connector->reserved--;
         connector->room++;
-        queue_give_back(self, job->lane->queue, false);
+        lane_give_back(self, job->lane, false);
         move_place(self, job);
         return false;
     }
@@ -138,6 +141,7 @@ bool attempt_begin(struct jobs *self, struct job *job)
     attempt->reserved = true;
     attempt->end = end;
     attempt->payload = job->payload;
+    account_begun(attempt);
     job->attempt = attempt;
     job->flags |= JOB_FLAG_ATTEMPT;
     if (attempt->payload) {
@@ -153,13 +157,13 @@ bool attempt_begin(struct jobs *self, struct job *job)
 static void turned_away(struct jobs *self, struct attempt *attempt)
 {
     struct job *job = attempt->job;
-    struct connector *connector = job->lane->connector;
+    struct connector *connector = job->lane->key.connector;
 
     connector->room = 0;
     connector->room_known = true;
     lane_settle_connector(self, connector);
     if (attempt->start == START_WRITTEN) {
-        const struct jobs_outcome outcome = {.outcome = ATTEMPT_RELEASED};
+        const struct jobs_outcome outcome = {.outcome = ATTEMPT_RELEASED, .untouched = true};
         finish_attempt(self, attempt, &outcome, VERDICT_RELEASE);
     } else {
         move_not_running(self, job);
@@ -171,6 +175,7 @@ static void could_not_start(struct jobs *self, struct attempt *attempt, int err)
 {
     const struct jobs_outcome outcome = {
         .outcome = ATTEMPT_FAILED,
+        .untouched = true,
         .code = str_from_c(hub_err_code(err)),
         .message = str_from_c(hub_err_title(err)),
     };
@@ -229,8 +234,8 @@ static void hand_over(struct jobs *self, struct attempt *attempt)
 /* On record, but before anything ran: does anybody still want it? */
 static void begun(struct jobs *self, struct attempt *attempt)
 {
-    const struct jobs_outcome released = {.outcome = ATTEMPT_RELEASED};
-    const struct jobs_outcome cancelled = {.outcome = ATTEMPT_CANCELLED};
+    const struct jobs_outcome released = {.outcome = ATTEMPT_RELEASED, .untouched = true};
+    const struct jobs_outcome cancelled = {.outcome = ATTEMPT_CANCELLED, .untouched = true};
 
     attempt->started_at = self->now;
     if (attempt->job->flags & JOB_FLAG_CANCELLING) {

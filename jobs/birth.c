@@ -7,10 +7,8 @@ static uint8_t at_most_255(uint32_t value)
 
 static int reserve(struct jobs *self, struct lane *lane)
 {
-    uint32_t timers = self->born + 1 + (uint32_t)self->queues.len;
-
-    if (job_index_reserve(&self->index, self->born + 1) < 0 ||
-        heap_reserve(&self->timers, timers) < 0 || heap_reserve(&lane->ready, lane->jobs + 1) < 0) {
+    if (job_index_reserve(&self->index, self->born + 1) < 0 || timers_reserve(self) < 0 ||
+        heap_reserve(&lane->ready, lane->jobs + 1) < 0) {
         return HUB_ERR_NOMEM;
     }
     return 0;
@@ -20,15 +18,21 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
               struct job **ret_job)
 {
     struct job_type *type;
-    struct queue *queue;
+    struct lane_key key = {0};
     struct lane *lane;
 
     if (!beyond_caps && self->born >= self->config.jobs_max) {
         return HUB_ERR_UNAVAILABLE;
     }
     int err = names_type(self, record->type, &type);
-    if (err < 0 || (err = queue_get(self, record->queue, beyond_caps, &queue)) < 0 ||
-        (err = queue_lane(queue, type->connector, &lane)) < 0 || (err = reserve(self, lane)) < 0) {
+    if (err < 0 || (err = queue_get(self, record->queue, beyond_caps, &key.queue)) < 0) {
+        return err;
+    }
+    if (record->account.len > 0) {
+        err = account_get(self, record->account, beyond_caps, &key.account);
+    }
+    key.connector = type->connector;
+    if (err < 0 || (err = lane_get(self, &key, &lane)) < 0 || (err = reserve(self, lane)) < 0) {
         return err;
     }
     struct job *job = slab_alloc(&self->slab);
@@ -54,7 +58,10 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
     heap_node_init(&job->node);
     self->born++;
     lane->jobs++;
-    queue->jobs++;
+    key.queue->jobs++;
+    if (key.account) {
+        key.account->jobs++;
+    }
     if (job->batch) {
         batch_of(self, job)->jobs++;
     }
@@ -67,8 +74,12 @@ void birth_undo(struct jobs *self, struct job *job)
     assert(!heap_contains(&job->node) && !heap_contains(&job->timer.node) && !job_attempt(job));
     payload_free(self, job->payload);
     batch_job_gone(self, job);
-    job->lane->queue->jobs--;
-    job->lane->jobs--;
+    struct lane *lane = job->lane;
+    lane->key.queue->jobs--;
+    if (lane->key.account) {
+        lane->key.account->jobs--;
+    }
+    lane->jobs--;
     self->born--;
     slab_free(&self->slab, job);
 }

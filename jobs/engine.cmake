@@ -5,7 +5,7 @@ hub_library(hub_job
   LIBS hub_base)
 
 hub_library(hub_jobs
-  SOURCES attempt.c batches.c birth.c errand.c finish.c input.c job_index.c jobs.c lane.c load.c move.c names.c
+  SOURCES account.c attempt.c batches.c birth.c errand.c finish.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
           purge.c queue.c request.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
@@ -14,7 +14,7 @@ hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h slab.h verdict.h)
 # --- Tests: the engine between a double of the store and a clock that the test turns ------------
 
 set(unit ${PROJECT_SOURCE_DIR}/tests/unit/jobs)
-foreach(test lifecycle pure queues requests trouble model)
+foreach(test accounts lifecycle pure queues requests trouble model)
   hub_test(test_jobs_${test}
     SOURCES ${unit}/test_${test}.c ${unit}/world.c ${unit}/double.c
     LIBS hub_jobs)

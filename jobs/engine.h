@@ -4,6 +4,7 @@
  *
  *     submit.c  load.c     a job comes: from a client, from the store; birth.c: what it is given
  *     queue.c   lane.c     where it waits; which one is next (names.c: types and connectors)
+ *     gate.c               what holds it up there: limits of its queue, of its account (account.c)
  *     timers.c             what happens at a time: due, too late, a rate's next turn
  *     input.c              what an attempt needs and may have to be read back
  *     attempt.c            an attempt: begun, handed over, on record
@@ -45,9 +46,10 @@
 #define ATTEMPTS_MAX         (1u << 20) /* in flight; the low bits of a token */
 #define ENDINGS_MAX          8192       /* ends on their way to the store, before starting pauses */
 #define ENDING_BYTES_MAX     ((size_t)64 << 20) /* and their bytes */
-#define TIMED_MOVES_MAX      1024               /* moves on behalf of the clock, at once */
-#define STARTS_PER_TICK      4096               /* then the loop gets a turn */
-#define RELEASES_FREE        3 /* in a row; from then on each waits for a back-off */
+#define ACCOUNTS_MAX         20000 /* names in use at once; what was stored is always loaded */
+#define TIMED_MOVES_MAX      1024  /* moves on behalf of the clock, at once */
+#define STARTS_PER_TICK      4096  /* then the loop gets a turn */
+#define RELEASES_FREE        3     /* in a row; from then on each waits for a back-off */
 #define LOAD_PAGE            4096
 
 #define PROGRESS_MESSAGE_MAX 256
@@ -76,7 +78,7 @@ struct job_type {
 
 /* --- Waiting -----------------------------------------------------------------------------------*/
 
-enum timer_kind { TIMER_JOB, TIMER_QUEUE };
+enum timer_kind { TIMER_JOB, TIMER_GATE };
 
 struct timer {
     int64_t due;
@@ -84,24 +86,65 @@ struct timer {
     uint8_t kind;
 };
 
+struct gate_limits {
+    bool paused;
+    uint32_t concurrency; /* attempts at once; 0: no limit */
+    uint32_t rate;        /* attempts per rate_period_ms; 0: no limit */
+    uint32_t rate_period_ms;
+};
+
+/* What attempts must pass before they begin: each lane stands behind one or more. */
+struct gate {
+    struct gate_limits limits;
+    bool open;       /* may an attempt be begun now, as far as this goes? */
+    bool half_open;  /* it was held: one attempt goes first, the others wait for how it ends */
+    bool on_trial;   /* and that one is under way */
+    uint32_t taken;  /* attempts of any phase: what `concurrency` limits */
+    uint64_t credit; /* see gate.c */
+    int64_t credit_at;
+    int64_t held_until; /* nothing begins before */
+    struct timer timer; /* when the rate allows the next, or the hold is over */
+    struct list lanes;  /* struct lane_link */
+};
+
 struct queue {
     struct store_queue settings; /* name: the key in jobs.queues, behind this struct */
     bool stored;                 /* has settings on record */
-    bool open;                   /* may an attempt be begun now, as far as the queue goes? */
     uint32_t jobs;
-    uint32_t taken;                   /* attempts of any phase: what `concurrency` limits */
     uint32_t counts[JOB_STATE_COUNT]; /* jobs by state */
-    uint64_t parked;                  /* jobs of batches that were not opened yet */
-    uint64_t credit;                  /* see queue.c */
-    int64_t credit_at;
-    struct timer timer;  /* when the rate allows the next */
-    struct lane **lanes; /* by connector.index; NULL: none */
+    uint64_t parked; /* jobs of batches that were not opened yet */
+    struct gate gate;
+    struct lane **lanes; /* those without an account, by connector.index; NULL: none */
     unsigned lane_cap;
 };
 
-struct lane {
+/* Credentials under which jobs run: here no more than a name and a gate. */
+struct account {
+    struct str name; /* the key in jobs.accounts, behind this struct */
+    bool configured; /* somebody has said what its limits are */
+    uint32_t jobs;
+    struct gate gate;
+};
+
+/* A lane behind one of its gates. */
+struct lane_link {
+    struct list link;  /* in gate.lanes */
+    struct gate *gate; /* NULL: none */
+    struct lane *lane;
+};
+
+/* What makes a lane the one that it is: the key in jobs.account_lanes. */
+struct lane_key {
     struct queue *queue;
     struct connector *connector;
+    struct account *account; /* NULL: of jobs without one */
+};
+
+enum { LANE_QUEUE, LANE_ACCOUNT, LANE_GATES };
+
+struct lane {
+    struct lane_key key;
+    struct lane_link gates[LANE_GATES];
     struct heap ready;
     struct heap_node node; /* in connector.lanes */
     uint32_t jobs;         /* of any state */
@@ -171,6 +214,7 @@ struct attempt {
     enum start_record start;
     bool reserved; /* counts in connector.reserved */
     bool cancel_sent;
+    bool trial; /* its account waits for how it ends */
     int64_t started_at;
     struct list unwritten;   /* in jobs.unwritten: active, start not on record */
     struct store_op *end;    /* a STORE_JOB_MOVE, made beforehand: see INVARIANTS */
@@ -254,6 +298,8 @@ struct jobs {
     struct map connectors;
     unsigned connector_count;
     struct map queues;
+    struct map accounts;
+    struct map account_lanes; /* lanes of jobs under an account, by lane_key */
 
     struct heap open; /* connectors with room and something to start, best head first */
     struct heap timers;
@@ -311,24 +357,46 @@ void names_release(struct jobs *self);
 /* `beyond_cap`: what is on record is loaded however much it is. Errors as names_type(). */
 HUB_MUST_CHECK int queue_get(struct jobs *self, struct str name, bool beyond_cap,
                              struct queue **ret_queue);
-HUB_MUST_CHECK int queue_lane(struct queue *self, struct connector *connector,
-                              struct lane **ret_lane);
 void queue_configure(struct jobs *jobs, struct queue *self, const struct store_queue *settings);
-bool queue_admits(struct jobs *jobs, struct queue *self); /* if not, it is closed */
-void queue_take(struct jobs *jobs, struct queue *self);   /* an attempt begins */
-void queue_give_back(struct jobs *jobs, struct queue *self, bool started);
-void queue_reopen(struct jobs *jobs, struct queue *self); /* if it admits again */
 void queues_release(struct jobs *self);
+
+/* --- account.c ---------------------------------------------------------------------------------*/
+
+/* Errors as names_type(). */
+HUB_MUST_CHECK int account_get(struct jobs *self, struct str name, bool beyond_cap,
+                               struct account **ret_account);
+/* An attempt begins, has ended: what that tells of its account. Without one they do nothing. */
+void account_begun(struct attempt *attempt);
+void account_ended(struct jobs *jobs, struct attempt *attempt, const struct jobs_outcome *outcome);
+void accounts_release(struct jobs *self);
+
+/* --- gate.c ------------------------------------------------------------------------------------*/
+
+void gate_init(struct gate *self);
+void gate_configure(struct jobs *jobs, struct gate *self, const struct gate_limits *limits);
+bool gate_admits(struct jobs *jobs, struct gate *self); /* if not, it is closed */
+void gate_take(struct gate *self);                      /* an attempt begins */
+void gate_give_back(struct jobs *jobs, struct gate *self, bool started);
+void gate_reopen(struct jobs *jobs, struct gate *self); /* if it admits again */
+/* Nothing begins before `until`; then one attempt goes first. */
+void gate_hold(struct jobs *jobs, struct gate *self, int64_t until);
 
 /* --- lane.c ------------------------------------------------------------------------------------*/
 
 heap_before_fn lane_job_before, lane_before, lane_connector_before;
+/* The lane of this key, made if need be. HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int lane_get(struct jobs *jobs, const struct lane_key *key, struct lane **ret_lane);
+void lane_free(struct jobs *jobs, struct lane *self);
+/* All that stand behind a gate, which has none then. */
+void lanes_free(struct jobs *jobs, struct gate *gate);
+/* An attempt of the lane no longer holds what lane_next() took of its gates. */
+void lane_give_back(struct jobs *jobs, struct lane *self, bool started);
 void lane_push(struct jobs *jobs, struct job *job);
 void lane_remove(struct jobs *jobs, struct job *job);
 /* Puts the lane, and its connector, where they belong after a change of its head or its queue. */
 void lane_settle(struct jobs *jobs, struct lane *self);
 void lane_settle_connector(struct jobs *jobs, struct connector *connector);
-/* The job to start next, out of its lane and with its queue's and connector's room taken, or NULL.
+/* The job to start next, out of its lane and with its gates' and connector's room taken, or NULL.
  */
 struct job *lane_next(struct jobs *jobs);
 
@@ -337,6 +405,8 @@ struct job *lane_next(struct jobs *jobs);
 heap_before_fn timer_before;
 void timer_init(struct timer *self, enum timer_kind kind);
 void timer_set(struct jobs *jobs, struct timer *self, int64_t due); /* NEVER: takes it out */
+/* Room for a timer more than there are: of jobs, of gates. 0 or HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int timers_reserve(struct jobs *self);
 void timers_run(struct jobs *self);
 int64_t timers_next(const struct jobs *self);
 

@@ -310,7 +310,9 @@ void finish_attempt(struct jobs *self, struct attempt *attempt, const struct job
     if (move->charge) {
         job->releases = 0;
     }
+    move->untouched = outcome->untouched;
     self->stats.crashed += move->crash;
+    account_ended(self, attempt, outcome);
     write_record(self, attempt, outcome);
     move->to = decide[verdict](self, job, op, outcome);
     if (verdict != VERDICT_SUCCEED) {

@@ -44,6 +44,8 @@ int jobs_new(struct store *store, const struct jobs_config *config, const struct
     map_init(&self->types_by_name);
     map_init(&self->connectors);
     map_init(&self->queues);
+    map_init(&self->accounts);
+    map_init(&self->account_lanes);
     map_init(&self->waiters);
     map_init(&self->batches);
     list_init(&self->hungry);
@@ -86,6 +88,7 @@ void jobs_free(struct jobs *self)
     heap_release(&self->open);
     batches_release(self);
     queues_release(self);
+    accounts_release(self);
     names_release(self);
     job_index_release(&self->index);
     slab_release(&self->slab);
@@ -135,7 +138,7 @@ static void tell(struct jobs *self, const struct job *job, struct jobs_event eve
 {
     event.id = job->id;
     event.type = self->types[job->type]->name;
-    event.queue = job->lane->queue->settings.name;
+    event.queue = job->lane->key.queue->settings.name;
     event.attempt = job->number;
     event.at = self->now;
     self->hooks.event(self->context, &event);
@@ -208,8 +211,8 @@ void jobs_finished(struct jobs *self, uint64_t token, const struct jobs_outcome 
     }
     struct job *job = attempt->job;
     enum job_retry_safety safety = outcome->untouched ? JOB_SAFE : job->safety;
-    job->lane->connector->room_known = false;
-    lane_settle_connector(self, job->lane->connector);
+    job->lane->key.connector->room_known = false;
+    lane_settle_connector(self, job->lane->key.connector);
     finish_attempt(self, attempt, outcome,
                    verdict_of(outcome->outcome, safety, job->flags & JOB_FLAG_CANCELLING));
     engine_wake(self);

@@ -19,12 +19,13 @@
  * ONE MOVER. Only move.c writes a job's state, in memory and, by a STORE_JOB_MOVE with a fence, in
  * the store; it checks job_may_move(). At most one write of a job is under way at a time.
  *
- * ORDER. Ready jobs wait in lanes, one for each (queue, connector): within a lane by priority, then
- * by run_at, then by id. Of the lanes of a connector with room, whose queue is not paused, below
- * its concurrency and within its rate, the one with the best head goes first. A queue whose
- * connector is full does not hold up others, and a limit that two connectors share goes to the
- * better head. A rate is a token bucket that holds one period's worth: an idle queue may burst by
- * that much.
+ * ORDER. Ready jobs wait in lanes, one for each (queue, connector, account): within a lane by
+ * priority, then by run_at, then by id. Of the lanes of a connector with room, whose queue is not
+ * paused, below its concurrency and within its rate, and whose account is so too, the one with the
+ * best head goes first. A queue whose connector is full does not hold up others, an account that
+ * must wait holds up nobody else's jobs, and a limit that two connectors share goes to the better
+ * head. A rate is a token bucket that holds one period's worth: an idle queue may burst by that
+ * much.
  *
  * DURABILITY. A job counts when its insert was committed. For JOB_SAFE operations the attempt
  * starts at once and its start is written with its outcome, or after START_WRITE_AFTER_MS if it
@@ -38,6 +39,10 @@
  * time in [0, min(cap, base × 2^(charged-1))], base 1 s, cap 1 h, but at least what the connector
  * asked for. verdict.c has the table that says what each outcome makes of a job. An attempt that
  * was released is repeated at once, three times in a row, and with a back-off from then on.
+ *
+ * ACCOUNTS are names here. When an attempt under one ends as retry with a delay (the provider's
+ * Retry-After), no attempt of that account begins before the delay has passed, at most 24 h; then
+ * one goes first, and once it has got through the others follow. Kept in memory only.
  *
  * CANCELLING is a wish, not on record until it has come true: one that waits for a running attempt
  * is forgotten if hubd dies. Success wins over it. An operation that is not `safe`, whose attempt
@@ -85,7 +90,7 @@ struct jobs_outcome {
     int cause_number;
     int pid;
     struct str connector_version;
-    bool untouched; /* RELEASED, CANCELLED: it never reached a runner, so it did nothing */
+    bool untouched; /* it never reached a runner, so it did nothing and used no account */
     const struct artifact_record *artifacts; /* SUCCEEDED; ids are given by the engine */
     const struct blob_pending *blobs;        /* as many; published or discarded by the engine */
     unsigned artifact_count;
@@ -240,6 +245,28 @@ bool jobs_find_queue(const struct jobs *self, struct str name, struct jobs_queue
 /* Changes a queue's settings, durably; an unknown name makes a queue. */
 void jobs_set_queue(struct jobs *self, const struct store_queue *queue, jobs_done_fn *done,
                     void *context);
+
+/* --- Accounts ----------------------------------------------------------------------------------*/
+
+struct jobs_account {
+    struct str name;
+    uint32_t in_flight; /* attempts at once; 0: no limit */
+    uint32_t rate;      /* attempts per rate_period_ms; 0: no limit */
+    uint32_t rate_period_ms;
+};
+/* Limits what runs under an account from now on. It is not stored: who keeps the accounts says it
+ * anew at each start, before jobs_load(). HUB_ERR_NOMEM, HUB_ERR_UNAVAILABLE (too many). */
+HUB_MUST_CHECK int jobs_set_account(struct jobs *self, const struct jobs_account *limits);
+
+struct jobs_account_info {
+    uint64_t unfinished; /* jobs that name it */
+    unsigned in_flight;  /* attempts */
+    int64_t held_until;  /* its provider asked for a pause; 0: not now */
+    bool on_trial;       /* it did, and no attempt has got through since */
+};
+/* All zero for a name that no job has. */
+void jobs_account_info(const struct jobs *self, struct str name,
+                       struct jobs_account_info *ret_info);
 
 struct jobs_stats {
     uint64_t submitted, started, succeeded, failed, cancelled, unknown, retried, released, crashed;

@@ -3,7 +3,7 @@
 /* The only writer of a state in memory: keeps the counts of its queue. */
 static void enter(struct jobs *self, struct job *job, enum job_state state)
 {
-    uint32_t *counts = job->lane->queue->counts;
+    uint32_t *counts = job->lane->key.queue->counts;
     enum job_state from = job->state;
 
     counts[from]--;
@@ -47,7 +47,7 @@ static void delist(struct jobs *self, struct job *job)
 void move_birth(struct jobs *self, struct job *job, enum job_state state)
 {
     job->state = (uint8_t)state;
-    job->lane->queue->counts[state]++;
+    job->lane->key.queue->counts[state]++;
     batch_job_moved(self, job, JOB_STATE_COUNT, state);
     enlist(self, job);
     move_place(self, job);
@@ -57,7 +57,7 @@ void move_birth(struct jobs *self, struct job *job, enum job_state state)
 static void forget(struct jobs *self, struct job *job)
 {
     if (!(job->flags & JOB_FLAG_MOVING)) {
-        job->lane->queue->counts[job->state]--;
+        job->lane->key.queue->counts[job->state]--;
         birth_undo(self, job);
     }
 }

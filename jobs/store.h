@@ -75,6 +75,8 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(BATCH_RESULTS, batch_results, false)                                                         \
     X(KEEP_PUT, keep_put, true)                                                                    \
     X(LEDGER_APPEND, ledger_append, true)                                                          \
+    X(ACCOUNT_PUT, account_put, true)                                                              \
+    X(ACCOUNT_DELETE, account_delete, true)                                                        \
     X(PURGE, purge, true)                                                                          \
     X(BLOB_DISCARD, blob_discard, true)                                                            \
     X(KEEP_GET, keep_get, false)                                                                   \
@@ -89,7 +91,9 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(EVENT_LIST, event_list, false)                                                               \
     X(ACTIVE_LIST, active_list, STORE_READS_SETTLED)                                               \
     X(QUEUE_LIST, queue_list, false)                                                               \
-    X(KEY_LIST, key_list, false)
+    X(KEY_LIST, key_list, false)                                                                   \
+    X(ACCOUNT_LIST, account_list, false)                                                           \
+    X(ACCOUNT_USES, account_uses, false)
 
 enum store_op_kind {
 #define X(name, member, write) STORE_##name,
@@ -127,7 +131,8 @@ struct store_job_insert {
     struct id ret_unknown; /* the artifact or job that is not there */
 };
 
-/* Attempt `number` begins: queued → running, and its attempt row is made. */
+/* Attempt `number` begins: queued → running, and its attempt row is made; if the job names an
+ * account, the use of it too. */
 struct store_job_start {
     struct id id;
     uint32_t fence; /* the attempt number before: number - 1 */
@@ -155,6 +160,9 @@ struct store_job_move {
     int64_t run_at;   /* when `to` is scheduled */
     bool has_attempt; /* `attempt` is written: inserted, or completed if it was begun */
     struct attempt_record attempt;
+    /* The attempt did nothing, so it did not use the job's account; else its use is on record
+     * with the attempt. */
+    bool untouched;
     bool charge; /* the attempt counts against max_attempts */
     bool crash;  /* and as a crash */
     /* By hand: charged and crashes start again from 0; error, result and expires_at go. */
@@ -309,8 +317,54 @@ struct store_ledger_verify {
     bool ret_more;
 };
 
+/* An account: credentials for a connector, sealed by whoever hands them over. A default account is
+ * the only one of its connector: putting one takes that from any other. */
+struct store_account {
+    struct str name;
+    struct str connector;
+    struct str sealed; /* bytes; the store cannot read them */
+    bool is_default;
+    uint32_t in_flight; /* attempts at once; 0: no limit */
+    uint32_t rate;      /* attempts per rate_period_ms; 0: no limit */
+    uint32_t rate_period_ms;
+    int64_t created_at;
+    int64_t updated_at;
+};
+/* Makes or replaces it; what is on record of an account that is there keeps its created_at, and
+ * `account.created_at` becomes that. */
+struct store_account_put {
+    struct store_account account;
+};
+/* HUB_ERR_NOT_FOUND. Its uses stay until their time is over. */
+struct store_account_delete {
+    struct str name;
+};
+
+/* An attempt under an account. */
+struct store_use {
+    int64_t key; /* for the keyset, with started_at */
+    struct id job;
+    uint32_t attempt;
+    int64_t started_at;
+    int64_t ended_at; /* 0: it runs, or its end is not on record */
+    enum attempt_outcome outcome;
+};
+#define STORE_USES_KEEP_MS (90LL * 24 * 3600 * 1000)
+
+/* Uses of an account, the latest first. */
+struct store_account_uses {
+    struct str name;
+    int64_t before_at; /* keyset: started_at and key of the last one of the page before; 0: none */
+    int64_t before_key;
+    unsigned limit;
+    struct store_use *ret_uses;
+    unsigned ret_count;
+    bool ret_more;
+};
+
 /* Removes at most `limit` finished jobs whose retention has passed, expired values, expired
- * artifacts that no job needs, old events (never the last one) and idempotency records. */
+ * artifacts that no job needs, old events (never the last one), uses of accounts older than
+ * STORE_USES_KEEP_MS, and idempotency records. */
 struct store_purge {
     int64_t now;
     unsigned limit;
@@ -415,6 +469,11 @@ struct store_queue_list {
 };
 struct store_key_list {
     struct store_key *ret_keys;
+    unsigned ret_count;
+};
+
+struct store_account_list {
+    struct store_account *ret_accounts;
     unsigned ret_count;
 };
 

@@ -12,6 +12,13 @@ void timer_init(struct timer *self, enum timer_kind kind)
     heap_node_init(&self->node);
 }
 
+int timers_reserve(struct jobs *self)
+{
+    size_t timers = self->born + self->queues.len + self->accounts.len + 1;
+
+    return heap_reserve(&self->timers, (uint32_t)timers);
+}
+
 void timer_set(struct jobs *jobs, struct timer *self, int64_t due)
 {
     self->due = due;
@@ -44,15 +51,15 @@ static void fire_job(struct jobs *jobs, struct timer *self)
     move_job(jobs, job, late ? JOB_FAILED : JOB_QUEUED, op);
 }
 
-static void fire_queue(struct jobs *jobs, struct timer *self)
+static void fire_gate(struct jobs *jobs, struct timer *self)
 {
     timer_set(jobs, self, NEVER);
-    queue_reopen(jobs, CONTAINER_OF(self, struct queue, timer));
+    gate_reopen(jobs, CONTAINER_OF(self, struct gate, timer));
 }
 
 static void (*const fire[])(struct jobs *jobs, struct timer *self) = {
     [TIMER_JOB] = fire_job,
-    [TIMER_QUEUE] = fire_queue,
+    [TIMER_GATE] = fire_gate,
 };
 
 /* A million jobs may be due at once: they go to the store a thousand at a time. */

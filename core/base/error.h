@@ -57,6 +57,8 @@ enum hub_retry_class {
       "The input names an artifact that is not here")                                              \
     X(IDEMPOTENCY_MISMATCH, "idempotency_mismatch", 422, NO,                                       \
       "The Idempotency-Key was used with another request")                                         \
+    X(UNKNOWN_ACCOUNT, "unknown_account", 422, NO, "There is no such account for this connector")  \
+    X(UNUSABLE_ACCOUNT, "unusable_account", 422, NO, "The account cannot be used as it is")        \
     X(TOO_MANY_REQUESTS, "too_many_requests", 429, LATER, "Too many requests")                     \
     X(HEADERS_TOO_LARGE, "headers_too_large", 431, NO, "The header fields are too large")          \
     X(INTERNAL, "internal", 500, LATER, "Internal error")                                          \

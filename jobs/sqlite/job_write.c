@@ -23,6 +23,7 @@ static int read_known(struct lite_call *call, struct arena *arena, struct lite_j
         ret_job->retention_ms = lite_int(call);
         ret_job->type = lite_copy(call, arena, &ok);
         ret_job->queue = lite_copy(call, arena, &ok);
+        ret_job->account = lite_copy(call, arena, &ok);
         ret_job->has_files = lite_int(call) != 0;
         ret_job->has_row = lite_int(call) != 0;
         ret_job->has_attempt = lite_int(call) != 0;
@@ -377,6 +378,9 @@ int lite_job_start(struct lite *self, struct store_op *op)
     job.state = JOB_RUNNING;
     job.attempt = start->number;
     int err = lite_job_write(self, &job, start->fence, &move);
+    if (err == 0) {
+        err = lite_account_used(self, &job, &move);
+    }
     return err < 0 ? err : lite_job_changed(self, &job, JOB_QUEUED, start->at, &op->event_seq);
 }
 
@@ -442,6 +446,9 @@ int lite_job_move(struct lite *self, struct store_op *op)
     }
     apply_move(move, &job);
     err = lite_job_write(self, &job, attempt, move);
+    if (err == 0) {
+        err = lite_account_used(self, &job, move);
+    }
     if (err == 0) {
         err = lite_job_changed(self, &job, from, move->at, &op->event_seq);
     }

@@ -10,7 +10,7 @@
  * API purge.c        what is over                          checkpoint.c   keeps the log short
  *     job_read.c     get, lists, loading                   other_read.c   artifacts, counts
  *     keep.c         what attempts keep                    ledger.c       what they put on record
- *     event.c        the outbox
+ *     event.c        the outbox                           account.c      accounts and their uses
  *
  * A write function checks all that can be wrong with its operation before it changes anything: then
  * it sets op->err and returns 0. A negative return means that the whole transaction is lost.
@@ -89,6 +89,7 @@ struct lite_job {
     int64_t retention_ms;
     struct str type;
     struct str queue;
+    struct str account;
     bool has_files;
     bool has_row;     /* in job_now */
     bool has_attempt; /* in that row: number `attempt` */
@@ -218,6 +219,17 @@ HUB_MUST_CHECK int lite_keep_purge(struct lite *self, struct store_op *op);
 int lite_ledger_append(struct lite *self, struct store_op *op);
 int lite_ledger_list(struct lite *self, struct store_op *op);
 int lite_ledger_verify(struct lite *self, struct store_op *op);
+
+/* account.c */
+int lite_account_put(struct lite *self, struct store_op *op);
+int lite_account_delete(struct lite *self, struct store_op *op);
+int lite_account_list(struct lite *self, struct store_op *op);
+int lite_account_uses(struct lite *self, struct store_op *op);
+/* Puts the use of the job's account on record, if it names one and `move` writes an attempt that
+ * used it. */
+HUB_MUST_CHECK int lite_account_used(struct lite *self, const struct lite_job *job,
+                                     const struct store_job_move *move);
+HUB_MUST_CHECK int lite_account_purge(struct lite *self, struct store_purge *purge);
 
 /* purge.c */
 int lite_purge(struct lite *self, struct store_op *op);

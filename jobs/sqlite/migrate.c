@@ -6,6 +6,7 @@ extern const char lite_migration_0001[];
 extern const char lite_migration_0002[];
 extern const char lite_migration_0003[];
 extern const char lite_migration_0004[];
+extern const char lite_migration_0005[];
 
 /* In order; the database's user_version is the number of those that ran. */
 static const char *const migrations[] = {
@@ -13,6 +14,7 @@ static const char *const migrations[] = {
     lite_migration_0002,
     lite_migration_0003,
     lite_migration_0004,
+    lite_migration_0005,
 };
 #define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))
 

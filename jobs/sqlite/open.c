@@ -50,6 +50,8 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_KEEP_LIST] = lite_keep_list,
     [STORE_LEDGER_LIST] = lite_ledger_list,
     [STORE_LEDGER_VERIFY] = lite_ledger_verify,
+    [STORE_ACCOUNT_PUT] = lite_account_put,
+    [STORE_ACCOUNT_DELETE] = lite_account_delete,
     [STORE_PURGE] = lite_purge,
     [STORE_BLOB_DISCARD] = discard,
     [STORE_JOB_GET] = lite_job_get,
@@ -61,6 +63,8 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_ACTIVE_LIST] = lite_active_list,
     [STORE_QUEUE_LIST] = lite_queue_list,
     [STORE_KEY_LIST] = lite_key_list,
+    [STORE_ACCOUNT_LIST] = lite_account_list,
+    [STORE_ACCOUNT_USES] = lite_account_uses,
 };
 
 /* --- The writer's connection -------------------------------------------------------------------*/

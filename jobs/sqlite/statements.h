@@ -21,7 +21,7 @@
 #define LITE_KNOWN                                                                                 \
     "job.seq, job.id, coalesce(n.state, job.state), n.attempt, n.charged, n.crashes, "             \
     "coalesce(n.run_at, job.run_at), coalesce(n.expires_at, job.expires_at), retention_ms, type, " \
-    "queue, files IS NOT NULL, n.seq IS NOT NULL, n.outcome IS NOT NULL"
+    "queue, account, files IS NOT NULL, n.seq IS NOT NULL, n.outcome IS NOT NULL"
 
 /* What scheduling needs. Read by read_schedule(). */
 #define LITE_SCHEDULE                                                                              \
@@ -63,7 +63,8 @@
     /* numbers that rise, at start */                                                              \
     X(JOB_LAST, LITE_WRITER,                                                                       \
       "SELECT max(coalesce((SELECT max(seq) FROM job), 0),"                                        \
-      " coalesce((SELECT max(seq) FROM idempotency), 0))")                                         \
+      " coalesce((SELECT max(seq) FROM idempotency), 0),"                                          \
+      " coalesce((SELECT max(key) >> 20 FROM account_use), 0))")                                   \
     X(EVENT_LAST, LITE_WRITER, "SELECT first + count - 1 FROM event ORDER BY first DESC LIMIT 1")  \
     /* jobs, written */                                                                            \
     X(JOB_FIND, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.id = ?")           \
@@ -183,6 +184,28 @@
     X(JOB_FILES, LITE_WRITER, "SELECT files FROM job WHERE seq = ?")                               \
     /* queues and keys */                                                                          \
     X(QUEUE_PUT, LITE_WRITER, "REPLACE INTO queue VALUES (?, ?, ?, ?, ?)")                         \
+    /* accounts */                                                                                 \
+    X(ACCOUNT_PUT, LITE_WRITER,                                                                    \
+      "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET"  \
+      " connector = ?2, sealed = ?3, is_default = ?4, in_flight = ?5, rate = ?6,"                  \
+      " rate_period_ms = ?7, updated_at = ?9 RETURNING created_at")                                \
+    X(ACCOUNT_NO_DEFAULT, LITE_WRITER,                                                             \
+      "UPDATE account SET is_default = 0 WHERE connector = ? AND name <> ? AND is_default")        \
+    X(ACCOUNT_DELETE, LITE_WRITER, "DELETE FROM account WHERE name = ?")                           \
+    X(ACCOUNT_ALL, LITE_READER,                                                                    \
+      "SELECT name, connector, sealed, is_default, in_flight, rate, rate_period_ms, created_at,"   \
+      " updated_at FROM account ORDER BY name")                                                    \
+    X(USE_PUT, LITE_WRITER,                                                                        \
+      "INSERT INTO account_use VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"          \
+      " ended_at = ?5, outcome = ?6")                                                              \
+    X(USE_END, LITE_WRITER, "UPDATE account_use SET ended_at = ?2, outcome = ?3 WHERE key = ?1")   \
+    X(USE_LIST, LITE_READER,                                                                       \
+      "SELECT key, job, started_at, ended_at, outcome FROM account_use"                            \
+      " WHERE account = ? AND (started_at, key) < (?, ?)"                                          \
+      " ORDER BY account DESC, started_at DESC, key DESC LIMIT ?")                                 \
+    X(USE_PURGE, LITE_WRITER,                                                                      \
+      "DELETE FROM account_use WHERE key IN"                                                       \
+      " (SELECT key FROM account_use WHERE started_at < ? ORDER BY started_at LIMIT ?)")           \
     X(QUEUE_ALL, LITE_READER,                                                                      \
       "SELECT name, paused, concurrency, rate, rate_period_ms FROM queue ORDER BY name")           \
     X(API_KEY_PUT, LITE_WRITER, "REPLACE INTO api_key VALUES (?, ?, ?, ?, ?)")                     \

@@ -119,6 +119,7 @@ int harness_teardown(void **state);
 extern const struct store_kind *harness_kind;
 
 /* The groups of the contract. */
+int contract_accounts(void);
 int contract_jobs(void);
 int contract_flows(void);
 int contract_artifacts(void);

@@ -102,6 +102,7 @@ static bool may_scan(const char *detail)
         /* small tables, read whole */
         "SCAN queue",
         "SCAN api_key",
+        "SCAN account",
         "SCAN job_count",
         /* at start, or from the oldest with a limit */
         "SCAN idempotency",
@@ -114,7 +115,8 @@ static bool may_scan(const char *detail)
     };
 
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
-        if (strncmp(detail, small[i], strlen(small[i])) == 0) {
+        size_t len = strlen(small[i]);
+        if (strncmp(detail, small[i], len) == 0 && (detail[len] == '\0' || detail[len] == ' ')) {
             return true;
         }
     }

@@ -460,7 +460,7 @@ static void do_active_list(const struct store *self, struct store_op *op)
                 return;
             }
             struct job_record job = row->job;
-            job.input = job.account = job.traceparent = (struct str){0};
+            job.input = job.traceparent = (struct str){0};
             list->ret_jobs[list->ret_count++] = job;
         }
         past = past || id_eq(&row->job.id, &list->after);

@@ -79,6 +79,9 @@ static int start(void *context, const struct jobs_attempt *attempt)
         jobs_finished(self->jobs, attempt->token, &outcome);
         return 0;
     }
+    if (self->watch) {
+        self->watch(self, attempt);
+    }
     connector->room--;
     connector->started++;
     struct running *running = free_running(self);

@@ -69,6 +69,8 @@ struct world {
     uint64_t last_seq;
     struct id order[WORLD_RUNNING_MAX]; /* in which jobs were started */
     unsigned order_count;
+    /* Sees each attempt that starts; may be NULL. */
+    void (*watch)(struct world *self, const struct jobs_attempt *attempt);
 };
 
 void world_open(struct world *self, const struct jobs_config *config);
