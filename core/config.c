@@ -271,7 +271,7 @@ static void print_help(struct loading *self)
     }
     printf(
         "\nSignals: SIGTERM and SIGINT drain and end, SIGHUP looks for new connectors and reads\n"
-        "the log level again.\n");
+        "the log level and the files of account_dir again.\n");
 }
 
 /* --- Checking and filling in -------------------------------------------------------------------*/
@@ -407,6 +407,7 @@ static int fill(struct loading *self, struct config *config)
     config->http_allow_private = lines(self, "http_allow_private");
     config->http_authorities = text(self, "http_authorities");
     config->state_dir = state_dir(self);
+    config->account_dir = text(self, "account_dir");
     config->socket = text_or(self, "socket", "%s/hubd.sock", config->state_dir);
     config->synchronous = text(self, "synchronous");
     config->log_format = strcmp(text(self, "log_format"), "json") == 0 ? LOG_JSON : LOG_KEY_VALUE;

@@ -45,6 +45,7 @@ struct config {
     unsigned runner_cpu_max_s;
     unsigned runner_uid_first;
     bool sandbox_required;
+    const char *account_dir;                          /* NULL: none */
     const char *connector_paths[CONFIG_DIRS_MAX + 1]; /* NULL-terminated */
     unsigned breaker_crashes;
     unsigned runner_idle_ms;

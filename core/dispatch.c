@@ -34,12 +34,13 @@ struct preparation {
 
 /* --- Ends --------------------------------------------------------------------------------------*/
 
+/* Ends an attempt that has not reached a runner. */
 static void finish_early(struct dispatch *self, uint64_t token, enum attempt_outcome outcome,
                          int err, struct str message)
 {
     struct jobs_outcome early = {
         .outcome = outcome,
-        .untouched = outcome == ATTEMPT_RELEASED || outcome == ATTEMPT_CANCELLED,
+        .untouched = true,
         .code = str_from_c(hub_err_code(err)),
         .message = message.len > 0 ? message : str_from_c(hub_err_title(err)),
     };
@@ -47,11 +48,21 @@ static void finish_early(struct dispatch *self, uint64_t token, enum attempt_out
     jobs_finished(self->jobs, token, &early);
 }
 
-static void finish_failed(struct dispatch *self, uint64_t token, int err, struct str message)
+static enum attempt_outcome failure(int err)
 {
-    bool later = hub_err_retry_class(err) == HUB_RETRY_LATER;
+    return hub_err_retry_class(err) == HUB_RETRY_LATER ? ATTEMPT_RETRY : ATTEMPT_FAILED;
+}
 
-    finish_early(self, token, later ? ATTEMPT_RETRY : ATTEMPT_FAILED, err, message);
+/* Ends one that a runner has done, but whose outputs could not be kept. */
+static void finish_unkept(struct dispatch *self, uint64_t token, int err, struct str message)
+{
+    const struct jobs_outcome unkept = {
+        .outcome = failure(err),
+        .code = str_from_c(hub_err_code(err)),
+        .message = message.len > 0 ? message : str_from_c(hub_err_title(err)),
+    };
+
+    jobs_finished(self->jobs, token, &unkept);
 }
 
 /* --- To the supervisor -------------------------------------------------------------------------*/
@@ -68,20 +79,27 @@ static int place(struct dispatch *self, const struct jobs_attempt *attempt, stru
         .attempt = attempt->number,
         .max_attempts = attempt->max_attempts,
         .input = attempt->input,
-        .account = attempt->account,
         .account_name = attempt->account,
         .idempotency_key = str_of(id, ID_TEXT_LEN), /* of the job: the same in every attempt */
         .traceparent = attempt->traceparent,
         .timeout_ms = attempt->timeout_ms,
         .files = files,
     };
-    int err;
+    int err = 0;
 
+    if (attempt->account.len > 0) {
+        err = accounts_open(self->deps.accounts, attempt->account, attempt->connector,
+                            &request.account);
+    }
+    if (err < 0) {
+        return err;
+    }
     id_format(&attempt->id, id);
     if (inputs != NULL) {
         request.file_count = inputs_files(inputs, files);
     }
     err = supervisor_start(self->supervisor, &request);
+    accounts_shut(self->deps.accounts);
     if (err == 0 && inputs != NULL) {
         inputs_given(inputs);
     }
@@ -130,7 +148,7 @@ static void settle(struct preparation *self)
     }
     preparation_free(self);
     if (err < 0) {
-        finish_failed(dispatch, token, err, (struct str){0});
+        finish_early(dispatch, token, failure(err), err, (struct str){0});
     }
 }
 
@@ -146,7 +164,7 @@ static void on_inputs_open(void *context, int err, const struct hub_error *error
         return;
     }
     preparation_free(self);
-    finish_failed(dispatch, token, err, str_from_c(error->detail));
+    finish_early(dispatch, token, failure(err), err, str_from_c(error->detail));
 }
 
 static bool copy_attempt(struct preparation *self, const struct jobs_attempt *attempt)
@@ -311,7 +329,7 @@ static void on_outputs_stored(void *context, uint64_t token, const struct jobs_o
     self->storing--;
     if (err < 0) {
         err = err == HUB_ERR_TOO_LARGE ? HUB_ERR_OUTPUT_TOO_LARGE : err;
-        finish_failed(self, token, err, str_from_c(error->detail));
+        finish_unkept(self, token, err, str_from_c(error->detail));
     } else {
         jobs_finished(self->jobs, token, outcome);
     }
@@ -330,7 +348,7 @@ void dispatch_finished(struct dispatch *self, const struct supervisor_outcome *o
     err = outputs_store(&self->output_deps, outcome->token, &translated, outcome->artifacts,
                         outcome->artifact_count);
     if (err < 0) {
-        finish_failed(self, outcome->token, err, (struct str){0});
+        finish_unkept(self, outcome->token, err, (struct str){0});
     } else {
         self->storing++;
     }

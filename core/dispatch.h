@@ -5,6 +5,9 @@
  *   engine ─ start ─▶ files of the input: store → blobs, opened on the pool ─▶ supervisor_start()
  *   engine ◀ finished ─ outputs copied into blobs on the pool ◀─ supervisor's on_finished
  *
+ * An account is opened at the last moment, when the request goes: what it says then is what the
+ * attempt gets.
+ *
  * An attempt without files goes straight through, both ways. An output is copied because its runner
  * still holds the file open: what becomes an artifact must be a file that nobody else can write to.
  *
@@ -13,6 +16,7 @@
 #ifndef HUB_DISPATCH_H
 #define HUB_DISPATCH_H
 
+#include "accounts/accounts.h"
 #include "api/types.h"
 #include "jobs/jobs.h"
 #include "supervisor/supervisor.h"
@@ -28,6 +32,7 @@ struct dispatch_deps {
     struct store *store;
     struct blob_store *blobs;
     struct types *types;
+    struct accounts *accounts;
     struct log *log;
     uint64_t artifact_max; /* bytes of an output */
 };

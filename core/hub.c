@@ -1,5 +1,6 @@
 #include "hub.h"
 
+#include "accounts/accounts.h"
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -28,7 +29,7 @@ static const int SIGNALS[SIGNAL_COUNT] = {SIGTERM, SIGINT, SIGHUP};
 /* How far the daemon is. Each phase begins when the one before is complete. */
 enum hub_phase {
     HUB_SCANNING, /* reading the connectors' descriptors */
-    HUB_LOADING,  /* keys, then unfinished jobs */
+    HUB_LOADING,  /* keys, accounts, then unfinished jobs */
     HUB_SERVING,
     HUB_DRAINING, /* finishing what runs */
     HUB_STOPPING, /* the runners end */
@@ -62,6 +63,8 @@ struct hub {
     struct blob_store *blobs;
     struct store *store;
     struct types *types;
+    struct vault *vault;
+    struct accounts *accounts;
     struct dispatch *dispatch;
     struct jobs *jobs;
     struct supervisor *supervisor;
@@ -268,6 +271,20 @@ static void on_jobs_loaded(void *context, int err)
     }
 }
 
+static void on_accounts_loaded(void *context, int err)
+{
+    struct hub *self = context;
+
+    if (self->phase != HUB_LOADING) {
+        return;
+    }
+    if (err < 0) {
+        give_up(self, "accounts", hub_err_title(err));
+    } else {
+        jobs_load(self->jobs, on_jobs_loaded, self);
+    }
+}
+
 static void on_keys_loaded(void *context, int err)
 {
     struct hub *self = context;
@@ -278,7 +295,7 @@ static void on_keys_loaded(void *context, int err)
     if (err < 0) {
         give_up(self, "keys", hub_err_title(err));
     } else {
-        jobs_load(self->jobs, on_jobs_loaded, self);
+        accounts_load(self->accounts, on_accounts_loaded, self);
     }
 }
 
@@ -296,6 +313,7 @@ static void on_scanned(void *context)
 
     api_connectors_changed(self->api);
     if (self->phase == HUB_SERVING) {
+        accounts_refresh(self->accounts);
         supervisor_each(self->supervisor, offer_room, self);
     } else if (self->phase == HUB_SCANNING) {
         self->phase = HUB_LOADING;
@@ -318,6 +336,7 @@ static void close_handle(uv_handle_t *handle, void *argument)
 static void close_all(struct hub *self)
 {
     http_server_close(self->server, NULL, NULL);
+    accounts_close(self->accounts);
     jobs_close(self->jobs);  /* it hands nothing more to the store, */
     store_free(self->store); /* which finishes what it was handed, and tells */
     jobs_free(self->jobs);
@@ -428,7 +447,8 @@ static void drain(struct hub *self)
     http_server_drain(self->server, on_server_drained, self);
 }
 
-/* What can change while hubd runs: the connectors and the log level. The rest needs a restart. */
+/* What can change while hubd runs: the connectors, the files of accounts and the log level. The
+ * rest needs a restart. */
 static void reload(struct hub *self)
 {
     char quoted[HUB_ERROR_DETAIL_MAX];
@@ -514,6 +534,47 @@ static int open_storage(struct hub *self, struct hub_error *error)
     return store_new(backend, wake_loop, &self->store_wake, self->log, &self->store, error);
 }
 
+static bool hook_rules(void *context, struct str connector, struct account_rules *ret_rules)
+{
+    struct hub *self = context;
+    const struct account_type *type = types_account(self->types, connector);
+
+    if (type != NULL) {
+        *ret_rules = (struct account_rules){type->document, type->schema, type->generation};
+    }
+    return type != NULL;
+}
+
+static void hook_limits(void *context, struct str name, const struct account_limits *limits)
+{
+    struct hub *self = context;
+    const struct jobs_account account = {name, limits->in_flight, limits->rate,
+                                         limits->rate_period_ms};
+
+    if (jobs_set_account(self->jobs, &account) < 0) {
+        log_error(self->log, "hub", "an account's limits could not be set", "account=%.*s",
+                  STR_ARG(name));
+    }
+}
+
+static int make_accounts(struct hub *self, struct hub_error *error)
+{
+    struct accounts_deps deps = {
+        .loop = &self->loop,
+        .store = self->store,
+        .dir = self->config->account_dir,
+        .log = self->log,
+        .context = self,
+        .rules = hook_rules,
+        .limits = hook_limits,
+    };
+    int err =
+        vault_new(self->config->state_dir, getenv("CREDENTIALS_DIRECTORY"), &self->vault, error);
+
+    deps.vault = self->vault;
+    return err < 0 ? err : accounts_new(&deps, &self->accounts, error);
+}
+
 static int make_engine(struct hub *self, struct hub_error *error)
 {
     const struct jobs_config config = {.retry_base_ms = self->config->retry_base_ms,
@@ -523,6 +584,7 @@ static int make_engine(struct hub *self, struct hub_error *error)
         .store = self->store,
         .blobs = self->blobs,
         .types = self->types,
+        .accounts = self->accounts,
         .log = self->log,
         .artifact_max = self->config->artifact_max_bytes,
     };
@@ -577,6 +639,7 @@ static int make_api(struct hub *self, struct hub_error *error)
         .blobs = self->blobs,
         .supervisor = self->supervisor,
         .types = self->types,
+        .accounts = self->accounts,
         .log = self->log,
     };
     const struct api_config config = {
@@ -622,6 +685,9 @@ static int open_all(struct hub *self, struct hub_error *error)
     }
     if (err == 0 && types_new(&self->types) < 0) {
         err = hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    if (err == 0) {
+        err = make_accounts(self, error);
     }
     if (err == 0) {
         err = make_engine(self, error);
@@ -681,6 +747,8 @@ void hub_free(struct hub *self)
         uv_run(&self->loop, UV_RUN_DEFAULT);
         uv_loop_close(&self->loop);
     }
+    accounts_free(self->accounts);
+    vault_free(self->vault);
     types_free(self->types);
     blob_store_free(self->blobs);
     hub_release_paths(&self->paths);

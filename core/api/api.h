@@ -15,6 +15,7 @@
 #ifndef HUB_API_API_H
 #define HUB_API_API_H
 
+#include "accounts/accounts.h"
 #include "api/types.h"
 #include "base/log.h"
 #include "http/server.h"
@@ -31,6 +32,7 @@ struct api_deps {
     struct blob_store *blobs;
     struct supervisor *supervisor;
     struct types *types;
+    struct accounts *accounts;
     struct log *log;
 };
 
@@ -39,7 +41,8 @@ struct api_config {
     size_t body_max;               /* bytes of a JSON body */
     int64_t artifact_retention_ms; /* how long an upload is kept that no job needs */
     unsigned wait_max_s;           /* of `Prefer: wait` */
-    const char *const *connector_dirs; /* where connectors are looked for; NULL-terminated, borrowed */
+    const char *const
+        *connector_dirs; /* where connectors are looked for; NULL-terminated, borrowed */
 };
 
 HUB_MUST_CHECK int api_new(const struct api_deps *deps, const struct api_config *config,

@@ -1,8 +1,8 @@
 /* GET, HEAD and DELETE /v1/artifacts/{id}. */
 #include "api/artifacts.h"
 
-#include "base/disposition.h"
 #include "api/range.h"
+#include "base/disposition.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,9 +9,9 @@
  */
 #include "api/artifacts.h"
 
-#include "base/disposition.h"
 #include "api/render.h"
 #include "base/clock.h"
+#include "base/disposition.h"
 
 #include <stdlib.h>
 

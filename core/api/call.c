@@ -1,5 +1,6 @@
 #include "api/call.h"
 
+#include "accounts/secret.h"
 #include "api/schemas.h"
 #include "base/clock.h"
 
@@ -21,7 +22,11 @@ struct buf *api_answer_buf(struct api *api)
 
 void api_call_drop_json(struct api_call *call)
 {
-    json_object_put(call->json);
+    if (call->route->secret) {
+        secret_put_json(call->json);
+    } else {
+        json_object_put(call->json);
+    }
     call->json = NULL;
 }
 
@@ -221,6 +226,10 @@ static void on_json_body(struct http_request *req, struct str body, void *contex
     (void)req;
     call->body = body;
     err = json_read(body, JSON_DEPTH_MAX, &call->json, NULL, &error);
+    if (call->route->secret && body.len > 0) {
+        explicit_bzero((char *)body.ptr, body.len);
+        call->body = (struct str){0};
+    }
     if (err < 0) {
         call->json = NULL;
         api_fail(call, err, "%s", error.detail);

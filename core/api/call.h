@@ -28,6 +28,8 @@ struct api_call {
     struct principal principal;
     struct str body;          /* BODY_JSON: the bytes */
     struct json_object *json; /* BODY_JSON: parsed and valid against the route's schema */
+    /* Instead of the job itself, what api_answer_job() answers with; NULL: the job. */
+    void (*answer_job)(struct api_call *call, const struct job_record *job);
 };
 
 typedef void api_handler(struct api_call *call);
@@ -62,6 +64,7 @@ struct api_route {
     const char *operation_id;
     const char *summary;
     struct api_param params[API_PARAMS_MAX];
+    bool secret; /* a BODY_JSON that is zeroed, once it is parsed, and what was parsed too */
 };
 
 extern const struct api_route API_ROUTES[];

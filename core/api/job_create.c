@@ -5,6 +5,7 @@
  *        → STORE_JOB_INSERT → engine → 202, or waits for the end
  */
 #include "api/idempotency.h"
+#include "api/job_account.h"
 #include "api/job_fill.h"
 #include "api/jobs.h"
 #include "api/render.h"
@@ -21,6 +22,7 @@ struct creation {
     struct api_call *call;
     struct store_idempotency idempotency;
     unsigned wait_s;
+    struct str account; /* its name; empty: none */
 };
 
 /* --- Filling the record
@@ -93,6 +95,23 @@ static bool input_is_valid(struct api_call *call, const struct job_type *type,
         api_fail_schema(call, &errors, STR("/input"));
     }
     schema_errors_release(&errors);
+    return err == 0;
+}
+
+static bool find_account(struct creation *creation, const struct job_type *type)
+{
+    struct api_call *call = creation->call;
+    struct hub_error error;
+    int err = job_account(call->api->deps.types, call->api->deps.accounts, call->json, type,
+                          &creation->account, &error);
+
+    if (err < 0) {
+        struct http_problem_item item = {STR("/account"), STR("account"), str_from_c(error.detail)};
+        struct http_problem problem = {
+            .err = err, .detail = item.detail, .items = &item, .item_count = 1};
+        api_call_drop_json(call);
+        http_respond_problem_full(call->req, &problem);
+    }
     return err == 0;
 }
 
@@ -188,6 +207,7 @@ static void submit(struct creation *creation, const struct job_type *type,
         struct job_record *job = &op->job_insert.job;
         job->traceparent = arena_str(&op->arena, trace_parent(call->req));
         job->created_by = arena_str(&op->arena, str_from_c(call->principal.name));
+        job->account = arena_str(&op->arena, creation->account);
         err = job_fill(&source, type, &op->arena, job, &fault);
     }
     if (err < 0) {
@@ -226,7 +246,7 @@ void api_job_create(struct api_call *call)
         return;
     }
     type = find_type(call);
-    if (type == NULL) {
+    if (type == NULL || !find_account(creation, type)) {
         return;
     }
     if (!json_get_object(call->json, "input", &input)) {

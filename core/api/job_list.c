@@ -1,45 +1,14 @@
 /* GET /v1/jobs: filters, newest first, keyset-paged by id. */
 #include "api/jobs.h"
 
+#include "api/cursor.h"
 #include "api/render.h"
-#include "base/hash.h"
 
 #include <string.h>
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX     500
 #define LIST_BODY_MAX (8u << 20)
-
-/* An opaque cursor is the base64url of the id after which the next page goes on. */
-#define CURSOR_LEN 22
-
-static void cursor_append(struct buf *out, const struct id *id)
-{
-    base64url_append(out, id_view(id));
-}
-
-static bool cursor_parse(struct str cursor, struct id *ret_id)
-{
-    struct buf standard, bytes;
-    bool ok = false;
-
-    buf_init(&standard, CURSOR_LEN + 2);
-    buf_init(&bytes, sizeof ret_id->bytes);
-    if (cursor.len == CURSOR_LEN) {
-        for (size_t i = 0; i < cursor.len; i++) {
-            char c = cursor.ptr[i];
-            buf_append_char(&standard, c == '-' ? '+' : c == '_' ? '/' : c);
-        }
-        buf_append_c(&standard, "==");
-        ok = base64_decode(buf_view(&standard), &bytes) == 0 && bytes.len == sizeof ret_id->bytes;
-    }
-    if (ok) {
-        memcpy(ret_id->bytes, bytes.ptr, sizeof ret_id->bytes);
-    }
-    buf_release(&standard);
-    buf_release(&bytes);
-    return ok;
-}
 
 /* --- Filters -----------------------------------------------------------------------------------*/
 
@@ -84,20 +53,6 @@ static bool read_label(struct api_call *call, struct store_job_list *list)
     return true;
 }
 
-static bool read_cursor(struct api_call *call, struct id *ret_before)
-{
-    struct str cursor;
-
-    if (!api_query(call, "cursor", &cursor)) {
-        return false;
-    }
-    if (cursor.ptr != NULL && !cursor_parse(cursor, ret_before)) {
-        api_fail(call, HUB_ERR_BAD_REQUEST, "this cursor was not made here");
-        return false;
-    }
-    return true;
-}
-
 static bool read_filters(struct api_call *call, struct store_job_list *list)
 {
     uint64_t limit;
@@ -106,7 +61,7 @@ static bool read_filters(struct api_call *call, struct store_job_list *list)
         !api_query(call, "queue", &list->queue) || !read_label(call, list) ||
         !api_query_time(call, "created_from", &list->created_from) ||
         !api_query_time(call, "created_to", &list->created_to) ||
-        !read_cursor(call, &list->before) ||
+        !cursor_read(call, &list->before) ||
         !api_query_u64(call, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit)) {
         return false;
     }
@@ -115,24 +70,6 @@ static bool read_filters(struct api_call *call, struct store_job_list *list)
 }
 
 /* --- The answer --------------------------------------------------------------------------------*/
-
-/* The same request with another cursor (RFC 8288). */
-static void append_link(struct buf *link, const struct http_request *req, const struct id *last)
-{
-    struct str rest = req->query;
-
-    buf_append_c(link, "</v1/jobs?");
-    while (rest.ptr != NULL && rest.len > 0) {
-        struct str pair = str_split(&rest, '&');
-        if (pair.len > 0 && !str_starts_with(pair, STR("cursor="))) {
-            buf_append_str(link, pair);
-            buf_append_char(link, '&');
-        }
-    }
-    buf_append_c(link, "cursor=");
-    cursor_append(link, last);
-    buf_append_c(link, ">; rel=\"next\"");
-}
 
 static void append_jobs(struct buf *body, const struct api *api, const struct store_job_list *list)
 {
@@ -169,7 +106,7 @@ static void on_listed(struct store_op *op, void *context)
         buf_append_char(&body, '"');
         cursor_append(&body, &list->ret_next);
         buf_append_char(&body, '"');
-        append_link(&link, call->req, &list->ret_next);
+        cursor_append_link(&link, call->req, &list->ret_next);
         header.value = buf_view(&link);
     } else {
         buf_append_c(&body, "null");

@@ -34,6 +34,10 @@ void api_answer_job_record(struct api_call *call, const struct job_record *job,
     bool is_live = !finished && jobs_live(call->api->deps.jobs, &job->id, &live);
     struct buf *body = api_answer_buf(call->api);
 
+    if (call->answer_job != NULL) {
+        call->answer_job(call, job);
+        return;
+    }
     if (kind == ANSWER_REPLAYED) {
         render_job_as_created(body, job);
     } else {

@@ -183,6 +183,11 @@ static void append_success(struct buf *out, const struct api_route *route)
         append_content(out, route->media_type, route->response);
     }
     buf_append_char(out, '}');
+    if (route->method == HTTP_PUT) {
+        buf_append_c(out, ",\"201\":{\"description\":\"It is new.\",");
+        append_content(out, NULL, route->response);
+        buf_append_char(out, '}');
+    }
     if (route->handler == NULL || route->status != 202) {
         return;
     }
@@ -262,6 +267,7 @@ static int make_document(struct api *api)
                       "\"tags\":[{\"name\":\"Jobs\",\"description\":\"Work to be done.\"},"
                       "{\"name\":\"Artifacts\",\"description\":\"Files that jobs take and make.\"},"
                       "{\"name\":\"Connectors\",\"description\":\"What can be done.\"},"
+                      "{\"name\":\"Accounts\",\"description\":\"With whose credentials.\"},"
                       "{\"name\":\"Queues\",\"description\":\"How fast, and when.\"},"
                       "{\"name\":\"Keys\",\"description\":\"Who may do what.\"},"
                       "{\"name\":\"Events\",\"description\":\"What is happening.\"},"

@@ -242,6 +242,8 @@ static void render_given(struct buf *out, const struct job_record *job, enum job
     buf_append_c(out, job_state_name(state));
     buf_append_c(out, "\",\"queue\":");
     buf_append_json_string(out, job->queue);
+    buf_append_char(out, ',');
+    render_text_or_null(out, "account", job->account);
     buf_append_c(out, ",\"priority\":");
     buf_append_i64(out, job->priority);
     json_or(out, "labels", job->labels, "{}");

@@ -8,6 +8,15 @@
 
 #include "api/call.h"
 
+/* accounts.c */
+void api_account_list(struct api_call *call);
+void api_account_get(struct api_call *call);
+void api_account_put(struct api_call *call);
+void api_account_delete(struct api_call *call);
+void api_account_uses(struct api_call *call);
+/* account_test.c */
+void api_account_test(struct api_call *call);
+
 /* connectors.c */
 void api_connector_list(struct api_call *call);
 void api_connector_get(struct api_call *call);

@@ -7,6 +7,11 @@
 
 /* The files of schemas/, embedded by the build. */
 #define API_SCHEMA_MAP(X)                                                                          \
+    X(Account)                                                                                     \
+    X(AccountList)                                                                                 \
+    X(AccountPut)                                                                                  \
+    X(AccountTest)                                                                                 \
+    X(AccountUses)                                                                                 \
     X(Artifact)                                                                                    \
     X(Attempt)                                                                                     \
     X(Connector)                                                                                   \

@@ -14,6 +14,7 @@ struct types {
     struct arena arena;
     struct map by_name;  /* → struct job_type */
     struct map refusals; /* → reason, a C string */
+    struct map accounts; /* by connector → struct account_type */
 };
 
 int types_new(struct types **ret_self)
@@ -26,6 +27,7 @@ int types_new(struct types **ret_self)
     arena_init(&self->arena, TYPES_ARENA_MAX);
     map_init(&self->by_name);
     map_init(&self->refusals);
+    map_init(&self->accounts);
     *ret_self = self;
     return 0;
 }
@@ -36,10 +38,17 @@ static void types_clear(struct types *self)
         struct job_type *type = e->value;
         schema_free(type->input);
     }
+    MAP_FOR_EACH(e, &self->accounts) {
+        struct account_type *account = e->value;
+        schema_free(account->schema);
+        json_object_put(account->document);
+    }
     map_release(&self->by_name);
     map_release(&self->refusals);
+    map_release(&self->accounts);
     map_init(&self->by_name);
     map_init(&self->refusals);
+    map_init(&self->accounts);
     arena_release(&self->arena);
 }
 
@@ -107,12 +116,42 @@ static void refuse(struct rebuild *self, struct str name, const char *why)
     }
 }
 
+static void add_account(struct rebuild *self, const struct supervisor_connector *connector)
+{
+    struct types *types = self->types;
+    struct account_type *account = arena_zalloc(&types->arena, sizeof *account);
+    struct hub_error error = {0};
+
+    if (account == NULL) {
+        return;
+    }
+    account->connector = arena_str(&types->arena, connector->name);
+    account->generation = connector->generation;
+    if (account->connector.ptr == NULL ||
+        schema_compile_document(STR("hub:account"), connector->account_schema, SCHEMA_ASSERT_FORMAT,
+                                &account->schema, &error) < 0) {
+        char quoted[HUB_ERROR_DETAIL_MAX];
+        log_warn(self->log, "types", "account schema refused", "connector=%.*s why=%s",
+                 STR_ARG(connector->name),
+                 log_quote(str_from_c(error.detail), quoted, sizeof quoted));
+        return;
+    }
+    account->document = json_object_get(connector->account_schema);
+    if (map_put(&types->accounts, account->connector, account) < 0) {
+        schema_free(account->schema);
+        json_object_put(account->document);
+    }
+}
+
 static void add_connector(void *context, const struct supervisor_connector *connector)
 {
     struct rebuild *self = context;
 
     if (connector->health == CONNECTOR_REFUSED || connector->health == CONNECTOR_REMOVED) {
         return;
+    }
+    if (connector->account_schema != NULL) {
+        add_account(self, connector);
     }
     for (unsigned i = 0; i < connector->operation_count; i++) {
         const struct supervisor_operation *operation = &connector->operations[i];
@@ -145,6 +184,11 @@ void types_rebuild(struct types *self, const struct supervisor *supervisor, stru
 const struct job_type *types_find(const struct types *self, struct str name)
 {
     return map_get(&self->by_name, name);
+}
+
+const struct account_type *types_account(const struct types *self, struct str connector)
+{
+    return map_get(&self->accounts, connector);
 }
 
 const char *types_refusal(const struct types *self, struct str name)

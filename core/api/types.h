@@ -28,6 +28,17 @@ struct job_type {
     struct places places; /* where the input takes files */
 };
 
+/* What a connector asks of its accounts. */
+struct account_type {
+    struct str connector;
+    struct json_object *document; /* its account schema */
+    struct schema *schema;
+    uint64_t generation; /* of the connector */
+};
+
+/* The operation that tells whether an account works, if a connector has it. */
+#define TYPES_VERIFY "verify_account"
+
 struct types;
 
 HUB_MUST_CHECK int types_new(struct types **ret_self);
@@ -37,6 +48,9 @@ void types_free(struct types *self);
 void types_rebuild(struct types *self, const struct supervisor *supervisor, struct log *log);
 
 const struct job_type *types_find(const struct types *self, struct str name); /* or NULL */
+
+/* NULL: there is no such connector, or it takes no account. */
+const struct account_type *types_account(const struct types *self, struct str connector);
 
 /* Why an operation of the supervisor's has no type: the compiler's words; or NULL. */
 const char *types_refusal(const struct types *self, struct str name);
