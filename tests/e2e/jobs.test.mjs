@@ -23,7 +23,7 @@ test('a job is accepted, runs, and tells how it went', async () => {
   assert.ok(Math.abs(Date.parse(at) - Date.now()) < 10_000);
   assert.ok(timeout > 0);
   assert.deepEqual(rest, {
-    type: 'noop.run', state: 'queued', queue: 'default', priority: 0,
+    type: 'noop.run', state: 'queued', queue: 'default', account: null, priority: 0,
     input: { any: ['thing', 1.5] }, labels: {}, after: [], run_at: null, expires_at: null,
     max_attempts: 5, retention: 'P7D', attempt: 0, attempts: [], artifacts: [], progress: null,
     error: null, started_at: null, finished_at: null,
