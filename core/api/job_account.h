@@ -7,12 +7,12 @@
 #ifndef HUB_API_JOB_ACCOUNT_H
 #define HUB_API_JOB_ACCOUNT_H
 
-#include "api/types.h"
 #include "accounts/accounts.h"
+#include "api/types.h"
 
 /* `json` is valid against JobCreate. `*ret_name` is empty for none, and lives as long as the
- * account's view. HUB_ERR_UNKNOWN_ACCOUNT, HUB_ERR_UNUSABLE_ACCOUNT: it is about "/account", and the
- * detail says what. */
+ * account's view. HUB_ERR_UNKNOWN_ACCOUNT, HUB_ERR_UNUSABLE_ACCOUNT: it is about "/account", and
+ * the detail says what. */
 HUB_MUST_CHECK int job_account(const struct types *types, const struct accounts *accounts,
                                struct json_object *json, const struct job_type *type,
                                struct str *ret_name, struct hub_error *error);
