@@ -292,8 +292,8 @@ struct store_ledger_append {
     int64_t ret_seq;
 };
 
-/* Entries in their order. One call looks at a bounded number of them: it may return fewer than
- * `limit`, even none, with `ret_more`; the next call then goes on with `after` = ret_next. */
+/* Entries in their order. One call looks at a bounded number of them, and gives 256 KiB of bodies,
+ * or one more entry, at most: it may return fewer than `limit`, even none, with `ret_more`; the next call then goes on with `after` = ret_next. */
 struct store_ledger_list {
     int64_t after;        /* seq; 0: from the first */
     int64_t from;         /* 0: open; inclusive */

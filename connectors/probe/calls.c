@@ -2,6 +2,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#ifdef PROBE_ASYNC
+#define PROBE_IS_ASYNC true
+#else
+#define PROBE_IS_ASYNC false
+#endif
 
 static hub_str text_of(json_object *object, const char *name)
 {
@@ -134,6 +141,26 @@ static int32_t call_burst(struct probe_run *run, json_object *call, uint32_t sco
     return HUB_CALL_OK;
 }
 
+/* On [main] a timer, on [work] the thread itself. */
+static void slept(void *context)
+{
+    answered(context, HUB_CALL_OK, NULL, 0);
+}
+
+static int32_t call_sleep(struct probe_run *run, json_object *call, uint32_t scope)
+{
+    const hub_timer_api *timers = run->host->extension(HUB_EXT_TIMER);
+    uint64_t ms = number_of(call, "times", 0);
+    (void)scope;
+    if (PROBE_IS_ASYNC)
+        return timers && timers->start(ms, slept, run) ? HUB_CALL_OK : HUB_CALL_NOMEM;
+    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) != 0) {
+    }
+    slept(run);
+    return HUB_CALL_OK;
+}
+
 static int32_t make_call(struct probe_run *run, json_object *call)
 {
     static const struct {
@@ -141,7 +168,7 @@ static int32_t make_call(struct probe_run *run, json_object *call)
         int32_t (*make)(struct probe_run *run, json_object *call, uint32_t scope);
     } CALLS[] = {
         {"put", call_put},       {"get", call_get},     {"list", call_list},
-        {"append", call_append}, {"burst", call_burst},
+        {"append", call_append}, {"burst", call_burst}, {"sleep", call_sleep},
     };
     const char *name = json_object_get_string(json_object_object_get(call, "call"));
     hub_str scope = text_of(call, "scope");
@@ -165,6 +192,8 @@ void probe_calls(struct probe_run *run)
     size_t count = calls && has_extensions(run->host) ? json_object_array_length(calls) : 0;
     while (run->call < count) {
         json_object *call = json_object_array_get_idx(calls, run->call++);
+        if (number_of(call, "only_attempt", run->job->attempt) != run->job->attempt)
+            continue;
         run->answered = false;
         run->calling = true;
         int32_t called = make_call(run, call);

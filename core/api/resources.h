@@ -31,6 +31,10 @@ void api_key_list(struct api_call *call);
 void api_key_create(struct api_call *call);
 void api_key_delete(struct api_call *call);
 
+/* ledger.c */
+void api_ledger_list(struct api_call *call);
+void api_ledger_verify(struct api_call *call);
+
 /* health.c */
 void api_healthz(struct api_call *call);
 void api_readyz(struct api_call *call);

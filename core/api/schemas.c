@@ -25,6 +25,8 @@
     X(Key)                                                                                         \
     X(KeyCreate)                                                                                   \
     X(KeyList)                                                                                     \
+    X(LedgerEntry)                                                                                 \
+    X(LedgerVerification)                                                                          \
     X(Operation)                                                                                   \
     X(Problem)                                                                                     \
     X(Queue)                                                                                       \

@@ -239,5 +239,8 @@ void http_stream_begin(struct http_request *req, const struct http_response *res
                        http_drain_fn *on_drain, void *context);
 size_t http_stream_write(struct http_request *req, struct str bytes);
 void http_stream_end(struct http_request *req);
+/* Cuts the client off in mid-stream, so that it sees that it did not get all. The stream must still
+ * be ended. */
+void http_stream_cut(struct http_request *req);
 
 #endif

@@ -80,6 +80,15 @@ void http_stream_end(struct http_request *req)
     answer_progress(conn);
 }
 
+void http_stream_cut(struct http_request *req)
+{
+    ASSERT_THREAD(THREAD_LOOP);
+    struct http_connection *conn = exchange_connection(exchange_of(req));
+    if (conn != NULL) {
+        connection_close(conn);
+    }
+}
+
 void stream_progress(struct http_exchange *exchange)
 {
     struct answer *answer = &exchange->answer;

@@ -1,7 +1,9 @@
 #include "hubctl/app.h"
 
+#include "base/clock.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "hubctl/human.h"
 #include "hubctl/must.h"
 #include "hubctl/report.h"
 #include "hubctl/text.h"
@@ -177,6 +179,28 @@ int app_call(struct app *self, const struct request *request, struct json_object
     }
     reply_release(&reply);
     return code;
+}
+
+int app_query_time(struct app *self, struct buf *path, const struct options *options,
+                   const char *option, const char *parameter)
+{
+    const char *text = options_get(options, option);
+    char formatted[CLOCK_RFC3339_LEN + 1];
+    int64_t now_ms = clock_wall_ms();
+    int64_t ms;
+    int64_t at;
+
+    if (!text) {
+        return EXITS_OK;
+    }
+    if (human_parse_duration(str_from_c(text), &ms)) {
+        at = now_ms - ms; /* "2h" here is two hours ago */
+    } else if (!human_parse_time(str_from_c(text), now_ms, &at)) {
+        return app_usage(self, "--%s is a time, or an age like 2h, not '%s'", option, text);
+    }
+    clock_format(at, formatted);
+    url_append_query(path, parameter, str_from_c(formatted));
+    return EXITS_OK;
 }
 
 int app_get(struct app *self, const char *path, struct json_object **ret_json)

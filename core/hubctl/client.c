@@ -278,12 +278,25 @@ static void set_body(struct call *call)
     }
 }
 
+static bool says_what_it_accepts(const struct request *request)
+{
+    for (size_t i = 0; i < CLIENT_HEADERS_MAX && request->headers[i]; i++) {
+        if (strncmp(request->headers[i], "Accept:", 7) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* libcurl frames an upload of unknown size only when told so. */
 static int prepare_call(struct client *self, struct call *call, struct hub_error *error)
 {
-    const char *headers[CLIENT_HEADERS_MAX + 3] = {"Accept: application/json, */*"};
-    size_t len = 1;
+    const char *headers[CLIENT_HEADERS_MAX + 3] = {NULL};
+    size_t len = 0;
 
+    if (!says_what_it_accepts(call->request)) {
+        headers[len++] = "Accept: application/json, */*";
+    }
     for (size_t i = 0; i < CLIENT_HEADERS_MAX && call->request->headers[i]; i++) {
         headers[len++] = call->request->headers[i];
     }

@@ -39,15 +39,16 @@ typedef void client_progress_fn(void *context, uint64_t done, uint64_t total);
 
 struct request {
     const char *method;
-    const char *path;                        /* with its query */
-    const char *headers[CLIENT_HEADERS_MAX]; /* "Name: value"; NULL: no more */
-    struct str body;                         /* with a NULL pointer and no `read`: none */
-    client_read_fn *read;                    /* instead of `body`: a streamed upload … */
-    int64_t read_size;                       /* … of so many bytes; -1: unknown, sent chunked */
-    client_write_fn *write;                  /* NULL: the body goes to the reply */
-    client_progress_fn *progress;            /* may be NULL; tells of the larger direction */
-    void *context;                           /* of the three functions */
-    int timeout_ms;                          /* for all of it; 0: only silence ends it */
+    const char *path; /* with its query */
+    /* "Name: value"; NULL: no more. Without Accept it is application/json. */
+    const char *headers[CLIENT_HEADERS_MAX];
+    struct str body;              /* with a NULL pointer and no `read`: none */
+    client_read_fn *read;         /* instead of `body`: a streamed upload … */
+    int64_t read_size;            /* … of so many bytes; -1: unknown, sent chunked */
+    client_write_fn *write;       /* NULL: the body goes to the reply */
+    client_progress_fn *progress; /* may be NULL; tells of the larger direction */
+    void *context;                /* of the three functions */
+    int timeout_ms;               /* for all of it; 0: only silence ends it */
 };
 
 struct reply {

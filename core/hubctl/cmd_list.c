@@ -55,27 +55,6 @@ static int add_states(struct listing *self, const struct options *options)
     return code;
 }
 
-static int add_time(struct listing *self, const struct options *options, const char *option,
-                    const char *parameter)
-{
-    const char *text = options_get(options, option);
-    char formatted[CLOCK_RFC3339_LEN + 1];
-    int64_t ms;
-    int64_t at;
-
-    if (!text) {
-        return EXITS_OK;
-    }
-    if (human_parse_duration(str_from_c(text), &ms)) {
-        at = self->now_ms - ms; /* "2h" here is two hours ago */
-    } else if (!human_parse_time(str_from_c(text), self->now_ms, &at)) {
-        return app_usage(self->app, "--%s is a time, or an age like 2h, not '%s'", option, text);
-    }
-    clock_format(at, formatted);
-    url_append_query(&self->filters, parameter, str_from_c(formatted));
-    return EXITS_OK;
-}
-
 static int add_label(struct listing *self, const struct options *options)
 {
     const char *text = options_get(options, "label");
@@ -114,10 +93,11 @@ static int read_filters(struct listing *self, const struct options *options)
     }
     if ((code = add_states(self, options)) != EXITS_OK ||
         (code = add_label(self, options)) != EXITS_OK ||
-        (code = add_time(self, options, "since", "created_from")) != EXITS_OK) {
+        (code = app_query_time(self->app, &self->filters, options, "since", "created_from")) !=
+            EXITS_OK) {
         return code;
     }
-    return add_time(self, options, "until", "created_to");
+    return app_query_time(self->app, &self->filters, options, "until", "created_to");
 }
 
 /* --- pages ------------------------------------------------------------------------------------ */

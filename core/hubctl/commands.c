@@ -10,7 +10,7 @@ static const struct command *const job_commands[] = {
 static const struct command *const file_commands[] = {&cmd_artifacts, NULL};
 
 static const struct command *const operator_commands[] = {&cmd_connectors, &cmd_queues, &cmd_keys,
-                                                          &cmd_doctor, NULL};
+                                                          &cmd_ledger,     &cmd_doctor, NULL};
 
 static const struct command *const author_commands[] = {&cmd_connector, NULL};
 
@@ -18,12 +18,9 @@ static const struct command *const own_commands[] = {&cmd_openapi, &cmd_completi
                                                      &cmd_help,    &cmd_version,    NULL};
 
 const struct command_group command_groups[] = {
-    {"Jobs", job_commands},
-    {"Files", file_commands},
-    {"Operating", operator_commands},
-    {"Writing connectors", author_commands},
-    {"This program", own_commands},
-    {NULL, NULL},
+    {"Jobs", job_commands},           {"Files", file_commands},
+    {"Operating", operator_commands}, {"Writing connectors", author_commands},
+    {"This program", own_commands},   {NULL, NULL},
 };
 
 const struct option command_global_options[] = {

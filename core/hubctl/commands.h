@@ -22,6 +22,7 @@ extern const struct command connector_check;
 extern const struct command connector_install;
 extern const struct command cmd_queues;
 extern const struct command cmd_keys;
+extern const struct command cmd_ledger;
 extern const struct command cmd_doctor;
 extern const struct command cmd_openapi;
 extern const struct command cmd_completion;

@@ -126,7 +126,9 @@ int member_call(struct member *self, const struct wire_frame *frame)
     keep.job_id = str_of(attempt->job_id, attempt->job_id_len);
     keep.account = str_of(attempt->account, attempt->account_len);
     keep.attempt = attempt->number;
-    if (supervisor->events.on_keep) {
+    if (attempt->stop == STOP_DEADLINE) { /* whatever it says now does not count */
+        supervisor_answer(supervisor, call, HUB_ERR_CLOSED, NULL, 0);
+    } else if (supervisor->events.on_keep) {
         supervisor->events.on_keep(supervisor->context, call, &keep);
     } else {
         supervisor_answer(supervisor, call, HUB_ERR_UNAVAILABLE, NULL, 0);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define LOOK_MAX  2048              /* entries that one call looks at */
-#define BYTES_MAX ((size_t)1 << 20) /* of bodies that one call gives */
+#define LOOK_MAX  2048                /* entries that one call looks at */
+#define BYTES_MAX ((size_t)256 << 10) /* of bodies that one call gives, or one more */
 
 /* The columns in the order in which all statements give them; texts live until the next step. */
 static int read_entry(struct lite_call *call, struct ledger_entry *ret_entry)

@@ -147,6 +147,28 @@ test('as many calls at once as there may be; one more waits its turn', async () 
   assert.equal(statuses(blocking)[0], 1024, 'who may wait, waits');
 });
 
+test('an attempt that is past its deadline keeps nothing any more', async () => {
+  const patient = await startHubd({
+    flags: { retry_base_ms: 10, retry_cap_ms: 20, cancel_grace_ms: 20_000 },
+  });
+  for (const connector of ['probe', 'aprobe']) {
+    const first = { only_attempt: 1 };
+    const job = await patient.run(`${connector}.run`, {
+      do: 'succeed', deaf: true, calls: [
+        put('early', 'x', first), { call: 'sleep', times: 900 * SLOW, ...first },
+        put('late', 'x', first), { call: 'append', kind: 'late', value: '{}', ...first },
+        get('early'), get('late'),
+      ],
+    }, { timeout_ms: 500 * SLOW });
+    assert.equal(job.state, 'succeeded', JSON.stringify(job));
+    assert.deepEqual(job.attempts.map(({ outcome }) => outcome), ['deadline', 'succeeded']);
+    assert.deepEqual(values(job, 0), [['early', 'x']]);
+    assert.deepEqual(values(job, 1), []);
+  }
+  assert.equal((await patient.json('/v1/ledger/verify')).entries, 0);
+  await patient.stop();
+});
+
 test('a job that completes with a call under way harms nobody', async () => {
   const jobs = await Promise.all(Array.from({ length: 20 }, () =>
     hub.run('aprobe.run', { do: 'complete_in_call' })));
