@@ -1,0 +1,451 @@
+/*
+ * suppress.c — the list of those who get nothing, kept with the account (HUB_KEEP_ACCOUNT).
+ *
+ * A send looks at all its recipients, so the list is in memory, read when it is first needed and
+ * again now and then, because another hubd may share the account. Beyond LISTED_MAX entries it is
+ * asked for each recipient instead.
+ */
+#include "keep.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFIX       STR("suppressed/")
+#define LISTED_MAX   100000
+#define PAGE         256
+#define FRESH_MS     60000
+#define KEY_MAX      (ADDRESS_MAX + 16)
+#define RESULT_BYTES (200u << 10)
+
+struct suppressions {
+    struct map by_key;
+    int64_t read_at_ms; /* 0: never */
+    bool too_many;
+};
+
+/* --- The list in memory ------------------------------------------------------------------------*/
+
+static void forget_all(struct suppressions *self)
+{
+    MAP_FOR_EACH(entry, &self->by_key) {
+        free(entry->value);
+    }
+    map_release(&self->by_key);
+    map_init(&self->by_key);
+}
+
+void suppressions_free(struct suppressions *self)
+{
+    if (self) {
+        forget_all(self);
+        map_release(&self->by_key);
+        free(self);
+    }
+}
+
+static int remember(struct suppressions *self, struct str key)
+{
+    if (map_get(&self->by_key, key)) {
+        return 0;
+    }
+    char *entry = malloc(key.len + 1);
+    if (!entry) {
+        return HUB_ERR_NOMEM;
+    }
+    memcpy(entry, key.ptr, key.len);
+    entry[key.len] = '\0';
+    int err = map_put(&self->by_key, str_of(entry, key.len), entry);
+    if (err < 0) {
+        free(entry);
+    }
+    return err;
+}
+
+/* One page, and where the next one begins. */
+struct page {
+    struct suppressions *into;
+    struct buf last;
+    int err;
+};
+
+static void take_kept(void *context, const hub_kept *kept)
+{
+    struct page *page = context;
+    struct str key = str_of_hub(kept->key);
+    buf_clear(&page->last);
+    buf_append_str(&page->last, key);
+    int err = remember(page->into, str_slice(key, PREFIX.len, key.len));
+    page->err = page->err < 0 ? page->err : err;
+}
+
+static bool read_all(const struct email *email, hub_job *job, struct suppressions *into)
+{
+    struct page page = {.into = into};
+    uint32_t count = PAGE;
+    bool fine = true;
+    buf_init(&page.last, KEY_MAX * 2);
+    while (fine && count > 0 && !into->too_many) {
+        fine = keep_list(email, job, HUB_KEEP_ACCOUNT, PREFIX, buf_view(&page.last), PAGE,
+                         take_kept, &page, &count) == HUB_CALL_OK &&
+               page.err == 0;
+        into->too_many = into->by_key.len > LISTED_MAX;
+    }
+    buf_release(&page.last);
+    return fine;
+}
+
+/* The list of this relay, fresh enough. False: it could not be read. */
+static bool refresh(struct delivery *delivery)
+{
+    struct relay *relay = delivery->relay;
+    struct email *email = delivery->email;
+    int64_t now = email->host->now_ms();
+    pthread_mutex_lock(&email->lock);
+    const struct suppressions *have = relay->suppressions;
+    bool fresh = have && now - have->read_at_ms < FRESH_MS;
+    pthread_mutex_unlock(&email->lock);
+    if (fresh) {
+        return true;
+    }
+    struct suppressions *read = calloc(1, sizeof *read);
+    if (!read) {
+        return false;
+    }
+    map_init(&read->by_key);
+    read->read_at_ms = now;
+    if (!read_all(email, delivery->job, read)) {
+        suppressions_free(read);
+        return false;
+    }
+    if (read->too_many) {
+        forget_all(read);
+    }
+    pthread_mutex_lock(&email->lock);
+    struct suppressions *old = relay->suppressions;
+    relay->suppressions = read;
+    pthread_mutex_unlock(&email->lock);
+    suppressions_free(old);
+    return true;
+}
+
+/* After a change of ours. */
+static void told(struct relay *relay, struct str key, bool listed)
+{
+    pthread_mutex_lock(&relay->email->lock);
+    struct suppressions *self = relay->suppressions;
+    if (self && listed && !self->too_many && remember(self, key) < 0) {
+        self->read_at_ms = 0;
+    } else if (self && !listed) {
+        free(map_remove(&self->by_key, key));
+    }
+    pthread_mutex_unlock(&relay->email->lock);
+}
+
+/* --- Sending -----------------------------------------------------------------------------------*/
+
+static struct str full_key(struct str key, char room[KEY_MAX])
+{
+    int len = snprintf(room, KEY_MAX, "%.*s%.*s", STR_ARG(PREFIX), STR_ARG(key));
+    return str_of(room, len < KEY_MAX ? (size_t)len : KEY_MAX - 1);
+}
+
+/* 1 listed, 0 not, negative: the store does not say. */
+static int is_listed(struct delivery *delivery, struct str key)
+{
+    char room[KEY_MAX];
+    struct buf value;
+    pthread_mutex_lock(&delivery->email->lock);
+    const struct suppressions *self = delivery->relay->suppressions;
+    bool ask = self->too_many;
+    bool listed = !ask && map_get(&self->by_key, key);
+    pthread_mutex_unlock(&delivery->email->lock);
+    if (!ask) {
+        return listed;
+    }
+    buf_init(&value, 64u << 10);
+    int32_t status =
+        keep_get(delivery->email, delivery->job, HUB_KEEP_ACCOUNT, full_key(key, room), &value);
+    listed = value.len > 0;
+    buf_release(&value);
+    return status == HUB_CALL_OK ? listed : -1;
+}
+
+bool suppressions_apply(struct delivery *delivery)
+{
+    struct letter *letter = &delivery->letter;
+    if (!delivery->email->keep || !delivery->relay->account.suppress) {
+        return true;
+    }
+    if (!refresh(delivery)) {
+        return false;
+    }
+    for (size_t i = 0; i < letter->recipient_count; i++) {
+        struct recipient *one = &letter->recipients[i];
+        struct str key = address_key(one->mailbox->address, &letter->arena);
+        int listed = one->outcome == OUTCOME_OPEN && key.ptr ? is_listed(delivery, key) : 0;
+        if (listed < 0) {
+            return false;
+        }
+        if (listed) {
+            one->outcome = OUTCOME_SUPPRESSED;
+        }
+    }
+    return true;
+}
+
+/* RFC 3463: nobody of that name, no such domain, moved away, cannot be reached under it for good.
+ */
+static bool is_hard(const struct reply *reply)
+{
+    static const char *const CODES[] = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"};
+    static const char *const WORDS[] = {"user unknown",   "unknown user",      "no such user",
+                                        "does not exist", "unknown recipient", "no mailbox"};
+    for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++) {
+        if (strcmp(reply->enhanced, CODES[i]) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0] && !reply->enhanced[0]; i++) {
+        if ((reply->code == 550 || reply->code == 551) && strcasestr(reply->text, WORDS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int32_t put(const struct email *email, hub_job *job, struct relay *relay, struct str key,
+                   const char *reason, struct str note)
+{
+    char room[KEY_MAX];
+    struct buf value;
+    buf_init(&value, 4096);
+    buf_append_format(&value, "{\"reason\":\"%s\",\"note\":", reason);
+    buf_append_json_string(&value, str_utf8_cut(note, 256));
+    buf_append_char(&value, '}');
+    int32_t status = keep_put(email, job, HUB_KEEP_ACCOUNT, full_key(key, room), buf_view(&value));
+    buf_release(&value);
+    if (status == HUB_CALL_OK) {
+        told(relay, key, true);
+    }
+    return status;
+}
+
+void suppressions_learn(struct delivery *delivery, const struct recipient *recipient)
+{
+    char text[REPLY_TEXT_MAX + 32];
+    struct str key = address_key(recipient->mailbox->address, &delivery->letter.arena);
+    if (!delivery->relay->account.suppress || !key.ptr || !is_hard(&recipient->reply)) {
+        return;
+    }
+    snprintf(text, sizeof text, "%d %s %s", recipient->reply.code, recipient->reply.enhanced,
+             recipient->reply.text);
+    (void)put(delivery->email, delivery->job, delivery->relay, key, "hard_bounce",
+              str_from_c(text));
+}
+
+int suppressions_add(const struct email *email, hub_job *job, struct relay *relay,
+                     struct str address, struct str note)
+{
+    struct arena arena;
+    struct mailbox mailbox;
+    arena_init(&arena, 16384);
+    int result = 0;
+    if (email->keep && address_parse(address, &arena, &mailbox, NULL) == 0) {
+        struct str key = address_key(mailbox.address, &arena);
+        result =
+            key.ptr && put(email, job, relay, key, "hard_bounce", note) == HUB_CALL_OK ? 1 : -1;
+    }
+    arena_release(&arena);
+    return result;
+}
+
+/* --- The operations ----------------------------------------------------------------------------*/
+
+struct change {
+    struct email *email;
+    hub_job *job;
+    struct relay *relay;
+    void (*act)(struct change *self, struct json_object *input);
+};
+
+static void change_end(struct change *self)
+{
+    if (self->relay) {
+        relay_put(self->relay);
+    }
+    free(self);
+}
+
+static void change_run(void *context)
+{
+    struct change *self = context;
+    struct json_object *input = NULL;
+    if (json_read(str_of_hub(self->job->input), JSON_DEPTH_MAX, &input, NULL, NULL) < 0) {
+        job_retry(self->email, self->job, "out_of_memory", "There was not enough memory.", 0);
+    } else {
+        self->act(self, input);
+    }
+    json_object_put(input);
+    change_end(self);
+}
+
+static void change_start(struct email *email, hub_job *job,
+                         void (*act)(struct change *self, struct json_object *input))
+{
+    struct hub_error error = {0};
+    struct change *self = calloc(1, sizeof *self);
+    if (!email->keep || job->account.len == 0) {
+        free(self);
+        job_fail(email, job, email->keep ? "no_account" : "unsupported",
+                 email->keep ? "The list belongs to an account: name it."
+                             : "This host keeps nothing.");
+        return;
+    }
+    if (self) {
+        *self = (struct change){.email = email, .job = job, .act = act};
+        self->relay = relay_get(email, str_of_hub(job->account), &error);
+    }
+    if (!self || !self->relay) {
+        free(self);
+        job_fail(email, job, "invalid_account", error.detail);
+    } else if (email->pool->run(change_run, NULL, self) != HUB_CALL_OK) {
+        job_retry(email, job, "out_of_memory", "There was not enough memory.", 0);
+        change_end(self);
+    }
+}
+
+/* Each address of the input, as it is listed. */
+static int each_key(struct json_object *input, struct arena *arena, size_t i, struct str *ret_key,
+                    struct hub_error *error)
+{
+    struct json_object *addresses;
+    struct mailbox mailbox;
+    if (!json_get_array(input, "addresses", &addresses) ||
+        i >= json_object_array_length(addresses)) {
+        return 0;
+    }
+    int err =
+        address_parse(json_str(json_object_array_get_idx(addresses, i)), arena, &mailbox, error);
+    if (err < 0) {
+        return err;
+    }
+    *ret_key = address_key(mailbox.address, arena);
+    return ret_key->ptr ? 1 : HUB_ERR_NOMEM;
+}
+
+static void change_all(struct change *self, struct json_object *input, bool listed)
+{
+    struct arena arena;
+    struct hub_error error = {0};
+    struct str key = {0}, note = {0};
+    char result[64], room[KEY_MAX];
+    size_t done = 0;
+    int found;
+    int32_t status = HUB_CALL_OK;
+    (void)json_get_str(input, "note", &note);
+    arena_init(&arena, LETTER_ARENA_MAX);
+    while (status == HUB_CALL_OK && (found = each_key(input, &arena, done, &key, &error)) > 0) {
+        if (listed) {
+            status = put(self->email, self->job, self->relay, key, "manual", note);
+        } else {
+            status = keep_put(self->email, self->job, HUB_KEEP_ACCOUNT, full_key(key, room),
+                              (struct str){0});
+            told(self->relay, key, false);
+        }
+        done += status == HUB_CALL_OK;
+    }
+    arena_release(&arena);
+    if (status == HUB_CALL_LIMIT) {
+        job_fail(self->email, self->job, "limit", "The account keeps no more.");
+    } else if (status != HUB_CALL_OK) {
+        job_retry(self->email, self->job, "storage_failed", "It could not be stored.", 1000);
+    } else if (found < 0) {
+        job_fail(self->email, self->job, "invalid_input", error.detail);
+    } else {
+        snprintf(result, sizeof result, "{\"changed\":%zu}", done);
+        self->email->host->succeed(self->job, hub_of_str(str_from_c(result)));
+    }
+}
+
+static void suppress(struct change *self, struct json_object *input)
+{
+    change_all(self, input, true);
+}
+
+static void unsuppress(struct change *self, struct json_object *input)
+{
+    change_all(self, input, false);
+}
+
+struct listing {
+    struct buf out;
+    struct buf last;
+    uint32_t count;
+};
+
+static void take_listed(void *context, const hub_kept *kept)
+{
+    struct listing *self = context;
+    struct str key = str_of_hub(kept->key), value = str_of_hub(kept->value);
+    buf_append_c(&self->out, self->count++ > 0 ? "," : "");
+    buf_append_c(&self->out, "{\"address\":");
+    buf_append_json_string(&self->out, str_slice(key, PREFIX.len, key.len));
+    if (value.len > 2) { /* the rest of an object of our own */
+        buf_append_char(&self->out, ',');
+        buf_append_str(&self->out, str_slice(value, 1, value.len - 2));
+    }
+    buf_append_c(&self->out, ",\"at\":");
+    clock_append_json(&self->out, kept->kept_at);
+    buf_append_char(&self->out, '}');
+    buf_clear(&self->last);
+    buf_append_str(&self->last, str_slice(key, PREFIX.len, key.len));
+}
+
+static void suppressed(struct change *self, struct json_object *input)
+{
+    struct listing listing = {0};
+    struct str after = {0};
+    int64_t limit = 100;
+    char room[KEY_MAX];
+    uint32_t count = 0;
+    (void)json_get_str(input, "after", &after);
+    (void)json_get_i64(input, "limit", &limit);
+    buf_init(&listing.out, RESULT_BYTES);
+    buf_init(&listing.last, KEY_MAX);
+    buf_append_c(&listing.out, "{\"suppressed\":[");
+    struct str from =
+        after.len > 0 && after.len <= ADDRESS_MAX ? full_key(after, room) : (struct str){0};
+    int32_t status = keep_list(self->email, self->job, HUB_KEEP_ACCOUNT, PREFIX, from,
+                               (uint32_t)limit, take_listed, &listing, &count);
+    buf_append_char(&listing.out, ']');
+    if (count > 0) {
+        buf_append_c(&listing.out, ",\"next\":");
+        buf_append_json_string(&listing.out, buf_view(&listing.last));
+    }
+    buf_append_char(&listing.out, '}');
+    if (status != HUB_CALL_OK || buf_failed(&listing.out)) {
+        job_retry(self->email, self->job, "storage_failed", "The list could not be read.", 1000);
+    } else {
+        self->email->host->succeed(self->job, hub_of_str(buf_view(&listing.out)));
+    }
+    buf_release(&listing.out);
+    buf_release(&listing.last);
+}
+
+void suppress_start(struct email *email, hub_job *job)
+{
+    change_start(email, job, suppress);
+}
+
+void unsuppress_start(struct email *email, hub_job *job)
+{
+    change_start(email, job, unsuppress);
+}
+
+void suppressed_start(struct email *email, hub_job *job)
+{
+    change_start(email, job, suppressed);
+}
