@@ -184,7 +184,9 @@ struct store_batch_retry {
     struct batch_record ret_batch;
 };
 
-/* Makes a hidden batch go: see ATOMIC. HUB_ERR_CONFLICT if it is not hidden. */
+/* Makes a hidden batch go: see ATOMIC. Its scope is free again. HUB_ERR_CONFLICT if it is not
+ * hidden.
+ */
 struct store_batch_drop {
     struct id batch;
 };

@@ -53,12 +53,27 @@ static bool read_label(struct api_call *call, struct store_job_list *list)
     return true;
 }
 
+static bool read_batch(struct api_call *call, struct id *ret_batch)
+{
+    struct str batch;
+
+    if (!api_query(call, "batch", &batch)) {
+        return false;
+    }
+    if (batch.ptr != NULL && !id_parse(batch, ret_batch)) {
+        api_fail(call, HUB_ERR_BAD_REQUEST, "parameter batch must be an id");
+        return false;
+    }
+    return true;
+}
+
 static bool read_filters(struct api_call *call, struct store_job_list *list)
 {
     uint64_t limit;
 
     if (!read_states(call, &list->states) || !api_query(call, "type", &list->type) ||
         !api_query(call, "queue", &list->queue) || !read_label(call, list) ||
+        !read_batch(call, &list->batch) ||
         !api_query_time(call, "created_from", &list->created_from) ||
         !api_query_time(call, "created_to", &list->created_to) ||
         !cursor_read(call, &list->before) ||

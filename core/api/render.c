@@ -264,6 +264,12 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
     /* What most jobs take, at once rather than by doubling; a failure shows in the first append. */
     (void)buf_reserve(out, JOB_USUAL_LEN + job->input.len + job->result.len);
     render_given(out, job, live != NULL ? live->state : job->state);
+    if (!id_is_zero(&job->batch)) {
+        buf_append_c(out, ",\"batch\":");
+        id_text(out, &job->batch);
+        buf_append_c(out, ",\"line\":");
+        buf_append_u64(out, job->batch_line);
+    }
     if (detail == RENDER_FULL) {
         json_or(out, "input", job->input, "{}");
         render_after(out, job);

@@ -14,6 +14,12 @@
     X(AccountUses)                                                                                 \
     X(Artifact)                                                                                    \
     X(Attempt)                                                                                     \
+    X(Batch)                                                                                       \
+    X(BatchCreate)                                                                                 \
+    X(BatchError)                                                                                  \
+    X(BatchList)                                                                                   \
+    X(BatchPatch)                                                                                  \
+    X(BatchSettings)                                                                               \
     X(Connector)                                                                                   \
     X(ConnectorList)                                                                               \
     X(File)                                                                                        \

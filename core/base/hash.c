@@ -38,6 +38,13 @@ void sha256_final(struct sha256 *self, struct sha256_digest *ret_digest)
     sha256_release(self);
 }
 
+void sha256_peek(const struct sha256 *self, struct sha256_digest *ret_digest)
+{
+    SHA256_CTX copy = *(const SHA256_CTX *)self->ctx;
+
+    SHA256_Final(ret_digest->bytes, &copy);
+}
+
 void sha256_release(struct sha256 *self)
 {
     free(self->ctx);

@@ -24,6 +24,8 @@ struct sha256 {
 HUB_MUST_CHECK int sha256_init(struct sha256 *self); /* 0 or HUB_ERR_NOMEM */
 void sha256_update(struct sha256 *self, const void *bytes, size_t len);
 void sha256_final(struct sha256 *self, struct sha256_digest *ret_digest); /* releases too */
+/* The digest of what came so far; more may follow. */
+void sha256_peek(const struct sha256 *self, struct sha256_digest *ret_digest);
 void sha256_release(struct sha256 *self);
 
 void sha256_of(struct str data, struct sha256_digest *ret_digest);

@@ -602,7 +602,7 @@ int lite_batch_drop(struct lite *self, struct store_op *op)
     batch->record.stage = BATCH_DROPPING;
     batch->record.opened = 0;
     lite_batch_touch(self, batch);
-    return 0;
+    return lite_run_int(&self->writer, LITE_BATCH_UNSCOPE, batch->seq);
 }
 
 /* --- Purge -------------------------------------------------------------------------------------*/

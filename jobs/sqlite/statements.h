@@ -132,6 +132,7 @@
       " running = ?18, succeeded = ?19, failed = ?20, cancelled = ?21, unknown = ?22,"             \
       " on_complete = ?23, on_complete_id = ?24 WHERE seq = ?1")                                   \
     X(BATCH_DELETE, LITE_WRITER, "DELETE FROM batch WHERE seq = ?")                                \
+    X(BATCH_UNSCOPE, LITE_WRITER, "UPDATE batch SET scope = NULL WHERE seq = ?")                   \
     X(BATCH_FIND, LITE_WRITER, "SELECT " LITE_BATCH "WHERE id = ?")                                \
     X(BATCH_NEXT_UNFINISHED, LITE_WRITER,                                                          \
       "SELECT " LITE_BATCH "WHERE finished_at = 0 AND id > ? ORDER BY id LIMIT 1")                 \

@@ -1,0 +1,125 @@
+#include "api/batches.h"
+
+#include "api/schemas.h"
+
+static int bad(struct batch_bad_line *ret_bad, struct arena *arena, const char *prefix,
+               struct str pointer, struct str reason)
+{
+    struct buf whole;
+
+    buf_init(&whole, BATCH_REASON_MAX);
+    buf_append_c(&whole, prefix);
+    buf_append_str(&whole, str_utf8_cut(pointer, BATCH_REASON_MAX - 16));
+    ret_bad->pointer = arena_str(arena, buf_view(&whole));
+    ret_bad->reason = arena_str(arena, str_utf8_cut(reason, BATCH_REASON_MAX));
+    buf_release(&whole);
+    return ret_bad->pointer.ptr != NULL && ret_bad->reason.ptr != NULL ? HUB_ERR_INVALID_INPUT
+                                                                       : HUB_ERR_NOMEM;
+}
+
+static int check(const struct schema *schema, struct json_object *value, struct arena *arena,
+                 const char *prefix, struct batch_bad_line *ret_bad)
+{
+    struct schema_errors errors;
+    int err = schema_validate(schema, value, NULL);
+
+    if (err == 0) {
+        return 0;
+    }
+    /* What exactly is looked for only now: good lines are many. */
+    schema_errors_init(&errors, 1);
+    err = schema_validate(schema, value, &errors);
+    if (err < 0 && err != HUB_ERR_NOMEM) {
+        struct str pointer = errors.len > 0 ? errors.items[0].pointer : STR("");
+        struct str detail = errors.len > 0 ? errors.items[0].detail : STR("not valid");
+        err = bad(ret_bad, arena, prefix, pointer, detail);
+    }
+    schema_errors_release(&errors);
+    return err;
+}
+
+static void add_defaults(struct json_object *value, struct json_object *defaults)
+{
+    json_object_object_foreach(defaults, name, member) {
+        if (!json_object_object_get_ex(value, name, NULL)) {
+            json_object_object_add(value, name, json_object_get(member));
+        }
+    }
+}
+
+static const struct job_type *type_of(struct line_reader *self, struct json_object *value)
+{
+    struct str name = {0};
+
+    json_get_str(value, "type", &name);
+    if (self->type == NULL || !str_eq(self->type->name, name)) {
+        self->type = types_find(self->api->deps.types, name);
+    }
+    return self->type;
+}
+
+static int fill(struct line_reader *self, struct json_object *value, struct str text,
+                struct json_object *input, struct arena *arena, struct job_record *ret_job,
+                struct batch_bad_line *ret_bad)
+{
+    const struct job_source source = {value, text, input};
+    const struct job_type *type = type_of(self, value);
+    struct job_fault fault = {0};
+
+    if (type == NULL) {
+        return bad(ret_bad, arena, "/type", STR(""), STR("no connector offers it"));
+    }
+    int err = check(type->input, input, arena, "/input", ret_bad);
+    if (err < 0) {
+        return err;
+    }
+    err = job_fill(&source, type, arena, ret_job, &fault);
+    if (err == HUB_ERR_INVALID_INPUT) {
+        return bad(ret_bad, arena, "", fault.pointer, str_from_c(fault.detail));
+    }
+    if (err == 0 && !str_eq(ret_job->queue, self->queue)) {
+        return bad(ret_bad, arena, "/queue", STR(""), STR("all jobs of a batch go to its queue"));
+    }
+    return err;
+}
+
+static int read_value(struct line_reader *self, struct json_object *value, struct str text,
+                      struct arena *arena, struct job_record *ret_job,
+                      struct batch_bad_line *ret_bad)
+{
+    struct json_object *input = NULL;
+    struct json_object *empty = NULL;
+
+    if (!json_object_is_type(value, json_type_object)) {
+        return bad(ret_bad, arena, "", STR(""), STR("must be an object"));
+    }
+    add_defaults(value, self->defaults);
+    int err = check(api_schema(self->api->schemas, "JobCreate"), value, arena, "", ret_bad);
+    if (err < 0) {
+        return err;
+    }
+    if (!json_get_object(value, "input", &input)) {
+        input = empty = json_object_new_object();
+    }
+    err = fill(self, value, text, input, arena, ret_job, ret_bad);
+    json_object_put(empty);
+    return err;
+}
+
+int line_read(struct line_reader *self, struct str text, struct arena *arena,
+              struct job_record *ret_job, struct batch_bad_line *ret_bad)
+{
+    struct json_object *value;
+    struct hub_error error;
+    int err = json_read(text, JSON_DEPTH_MAX, &value, NULL, &error);
+
+    if (err == HUB_ERR_NOMEM) {
+        return err;
+    }
+    if (err < 0) {
+        return bad(ret_bad, arena, "", STR(""), str_from_c(error.detail));
+    }
+    err = read_value(self, value, text, arena, ret_job, ret_bad);
+    json_object_put(value);
+    return err;
+}
