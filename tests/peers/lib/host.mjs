@@ -80,11 +80,14 @@ export class Host {
     return ended;
   }
 
-  /** What a user would do who no longer wants it. */
-  cancel(job) {
-    for (const [number, running] of this.#running) {
-      if (running === job) this.#say({ t: 'cancel', id: number });
-    }
+  /** As users do who no longer want it, or hubd when it stops. */
+  cancelAll() {
+    for (const id of this.#running.keys()) this.#say({ t: 'cancel', id });
+  }
+
+  /** What is kept under an account. */
+  accountValues(gateway) {
+    return [...this.#kept.get(`account ${gateway}`)?.values() ?? []];
   }
 
   // --- The process -------------------------------------------------------------------------------
