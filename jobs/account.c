@@ -75,7 +75,7 @@ void accounts_release(struct jobs *self)
         free(entry->value);
     }
     map_release(&self->accounts);
-    map_release(&self->account_lanes);
+    map_release(&self->keyed_lanes);
 }
 
 /* --- What an attempt tells ---------------------------------------------------------------------*/

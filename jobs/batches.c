@@ -19,63 +19,29 @@
 
 /* --- Known batches -----------------------------------------------------------------------------*/
 
-struct batch *batch_of(const struct jobs *self, const struct job *job)
+struct batch *batch_find(const struct jobs *self, const struct id *id)
 {
-    return job->batch ? self->batch_slots[job->batch - 1] : NULL;
-}
-
-static struct batch *find(const struct jobs *self, const struct id *id)
-{
-    return map_get(&self->batches, id_view(id));
-}
-
-uint16_t batch_index(const struct jobs *self, const struct id *id)
-{
-    const struct batch *batch = id_is_zero(id) ? NULL : find(self, id);
-
-    return batch ? batch->index : 0;
-}
-
-/* A free slot's number, from 1 on; 0: none. */
-static unsigned take_slot(struct jobs *self)
-{
-    for (unsigned i = 0; i < self->batch_slot_cap; i++) {
-        if (!self->batch_slots[i]) {
-            return i + 1;
-        }
-    }
-    unsigned used = self->batch_slot_cap;
-    unsigned cap = used ? used * 2 : 16;
-    struct batch **slots =
-        cap < UINT16_MAX ? reallocarray(self->batch_slots, cap, sizeof(struct batch *)) : NULL;
-    if (!slots) {
-        return 0;
-    }
-    memset(slots + used, 0, (cap - used) * sizeof *slots);
-    self->batch_slots = slots;
-    self->batch_slot_cap = cap;
-    return used + 1;
+    return id_is_zero(id) ? NULL : map_get(&self->batches, id_view(id));
 }
 
 static struct batch *add(struct jobs *self, const struct batch_record *record)
 {
     struct batch *batch = calloc(1, sizeof *batch);
     struct queue *queue;
-    unsigned slot = take_slot(self);
 
-    if (!batch || slot == 0 || queue_get(self, record->queue, true, &queue) < 0) {
+    if (!batch || queue_get(self, record->queue, true, &queue) < 0) {
         free(batch);
         return NULL;
     }
     batch->record.id = record->id;
-    batch->index = (uint16_t)slot;
     batch->queue = queue;
+    gate_init(&batch->gate);
     list_init(&batch->hungry);
-    if (map_put(&self->batches, id_view(&batch->record.id), batch) < 0) {
+    if (timers_reserve(self) < 0 ||
+        map_put(&self->batches, id_view(&batch->record.id), batch) < 0) {
         free(batch);
         return NULL;
     }
-    self->batch_slots[slot - 1] = batch;
     queue->jobs++; /* so that it stays */
     return batch;
 }
@@ -84,7 +50,8 @@ static void forget(struct jobs *self, struct batch *batch)
 {
     list_remove(&batch->hungry);
     map_remove(&self->batches, id_view(&batch->record.id));
-    self->batch_slots[batch->index - 1] = NULL;
+    timer_set(self, &batch->gate.timer, NEVER);
+    lanes_free(self, &batch->gate);
     batch->queue->parked -= batch->record.parked;
     self->parked -= batch->record.parked;
     batch->queue->jobs--;
@@ -100,11 +67,10 @@ static bool is_over(const struct batch *batch)
             (record->upload != BATCH_RECEIVING && record->opened == record->lines));
 }
 
+/* It is looked at soon: whoever is in the middle of something may still use it. */
 static void settle(struct jobs *self, struct batch *batch)
 {
-    if (is_over(batch)) {
-        forget(self, batch);
-    } else if (!list_linked(&batch->hungry)) {
+    if (!list_linked(&batch->hungry)) {
         list_append(&self->hungry, &batch->hungry);
     }
 }
@@ -112,7 +78,7 @@ static void settle(struct jobs *self, struct batch *batch)
 /* What the store says of it now. NULL: out of memory, or nothing is left to be done for it. */
 static struct batch *learn(struct jobs *self, const struct batch_record *record)
 {
-    struct batch *batch = find(self, &record->id);
+    struct batch *batch = batch_find(self, &record->id);
 
     if (!batch && record->finished_at == 0) {
         batch = add(self, record);
@@ -125,6 +91,13 @@ static struct batch *learn(struct jobs *self, const struct batch_record *record)
     batch->record = *record;
     batch->record.queue = batch->queue->settings.name;
     batch->record.settings = batch->record.created_by = (struct str){0};
+    const struct gate_limits limits = {
+        .paused = record->limits.paused,
+        .concurrency = record->limits.concurrency,
+        .rate = record->limits.rate,
+        .rate_period_ms = record->limits.rate_period_ms,
+    };
+    gate_configure(self, &batch->gate, &limits);
     return batch;
 }
 
@@ -148,7 +121,7 @@ static void count_ended(struct batch *batch, int64_t now)
 void batch_job_moved(struct jobs *self, const struct job *job, enum job_state from,
                      enum job_state to)
 {
-    struct batch *batch = batch_of(self, job);
+    struct batch *batch = job->lane->key.batch;
 
     if (!batch) {
         return;
@@ -163,12 +136,10 @@ void batch_job_moved(struct jobs *self, const struct job *job, enum job_state fr
     }
 }
 
-void batch_job_gone(struct jobs *self, const struct job *job)
+void batch_job_gone(struct jobs *self, struct batch *batch)
 {
-    struct batch *batch = batch_of(self, job);
-
-    if (batch) {
-        batch->jobs--;
+    batch->jobs--;
+    if (batch->jobs == 0) {
         settle(self, batch);
     }
 }
@@ -205,7 +176,7 @@ static int adopt(struct jobs *self, const struct batch_line *item)
 static void on_opened(struct jobs *self, struct errand *errand)
 {
     const struct store_batch_open *open = &errand->op->batch_open;
-    struct batch *batch = find(self, &open->batch);
+    struct batch *batch = batch_find(self, &open->batch);
 
     if (!batch) {
         return;
@@ -214,7 +185,6 @@ static void on_opened(struct jobs *self, struct errand *errand)
     batch->errands--;
     if (errand->op->err == 0) {
         (void)learn(self, &open->ret_batch);
-        batch->jobs++; /* held, while its jobs come */
         for (unsigned i = 0; i < open->ret_count; i++) {
             if (adopt(self, &open->ret_items[i]) < 0) {
                 batch->record.opened = open->ret_items[i].line - 1;
@@ -222,7 +192,6 @@ static void on_opened(struct jobs *self, struct errand *errand)
                 break;
             }
         }
-        batch->jobs--;
     }
     settle(self, batch);
 }
@@ -423,7 +392,7 @@ static void cancel_loaded(struct jobs *self, const struct batch *batch)
 {
     for (size_t i = 0; i < self->index.cap; i++) {
         struct job *job = self->index.slots[i];
-        if (job && job->batch == batch->index && !job_state_terminal(job->state)) {
+        if (job && job->lane->key.batch == batch && !job_state_terminal(job->state)) {
             job->flags |= JOB_FLAG_CANCELLING;
             request_go_on(self, job);
         }
@@ -526,7 +495,7 @@ void jobs_batch_retry(struct jobs *self, const struct id *id, jobs_done_fn *done
 
 static void on_dropped(struct jobs *self, struct errand *errand)
 {
-    struct batch *batch = find(self, &errand->op->batch_drop.batch);
+    struct batch *batch = batch_find(self, &errand->op->batch_drop.batch);
 
     if (errand->op->err == 0 && batch) {
         batch->record.stage = BATCH_DROPPING;
@@ -587,14 +556,11 @@ void batches_release(struct jobs *self)
         free(batch);
     }
     map_release(&self->batches);
-    free(self->batch_slots);
-    self->batch_slots = NULL;
-    self->batch_slot_cap = 0;
 }
 
 bool jobs_batch_live(const struct jobs *self, const struct id *id, struct jobs_batch *ret_live)
 {
-    const struct batch *batch = find(self, id);
+    const struct batch *batch = batch_find(self, id);
     uint64_t sum = 0;
 
     if (!batch) {

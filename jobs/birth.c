@@ -31,6 +31,7 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
     if (record->account.len > 0) {
         err = account_get(self, record->account, beyond_caps, &key.account);
     }
+    key.batch = batch_find(self, &record->batch);
     key.connector = type->connector;
     if (err < 0 || (err = lane_get(self, &key, &lane)) < 0 || (err = reserve(self, lane)) < 0) {
         return err;
@@ -47,7 +48,6 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
         .number = record->attempt,
         .timeout_ms = record->timeout_ms,
         .type = type->index,
-        .batch = batch_index(self, &record->batch),
         .priority = (int8_t)record->priority,
         .safety = (uint8_t)record->retry_safety,
         .max_attempts = at_most_255(record->max_attempts),
@@ -62,8 +62,8 @@ int birth_job(struct jobs *self, const struct job_record *record, bool beyond_ca
     if (key.account) {
         key.account->jobs++;
     }
-    if (job->batch) {
-        batch_of(self, job)->jobs++;
+    if (key.batch) {
+        key.batch->jobs++;
     }
     *ret_job = job;
     return 0;
@@ -73,11 +73,13 @@ void birth_undo(struct jobs *self, struct job *job)
 {
     assert(!heap_contains(&job->node) && !heap_contains(&job->timer.node) && !job_attempt(job));
     payload_free(self, job->payload);
-    batch_job_gone(self, job);
     struct lane *lane = job->lane;
     lane->key.queue->jobs--;
     if (lane->key.account) {
         lane->key.account->jobs--;
+    }
+    if (lane->key.batch) {
+        batch_job_gone(self, lane->key.batch);
     }
     lane->jobs--;
     self->born--;

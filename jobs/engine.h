@@ -112,9 +112,9 @@ struct queue {
     bool stored;                 /* has settings on record */
     uint32_t jobs;
     uint32_t counts[JOB_STATE_COUNT]; /* jobs by state */
-    uint64_t parked; /* jobs of batches that were not opened yet */
+    uint64_t parked;                  /* jobs of batches that were not opened yet */
     struct gate gate;
-    struct lane **lanes; /* those without an account, by connector.index; NULL: none */
+    struct lane **lanes; /* those without account and batch, by connector.index; NULL: none */
     unsigned lane_cap;
 };
 
@@ -133,14 +133,15 @@ struct lane_link {
     struct lane *lane;
 };
 
-/* What makes a lane the one that it is: the key in jobs.account_lanes. */
+/* What makes a lane the one that it is: the key in jobs.keyed_lanes. */
 struct lane_key {
     struct queue *queue;
     struct connector *connector;
     struct account *account; /* NULL: of jobs without one */
+    struct batch *batch;     /* likewise */
 };
 
-enum { LANE_QUEUE, LANE_ACCOUNT, LANE_GATES };
+enum { LANE_QUEUE, LANE_ACCOUNT, LANE_BATCH, LANE_GATES };
 
 struct lane {
     struct lane_key key;
@@ -168,7 +169,6 @@ struct job {
     uint32_t number;       /* of the last attempt begun */
     uint32_t timeout_ms;
     uint16_t type;
-    uint16_t batch; /* index of its batch; 0: none */
     int8_t priority;
     uint8_t state;
     uint8_t safety;
@@ -232,7 +232,7 @@ struct attempt {
 struct batch {
     struct batch_record record; /* as the store said last; no texts but `queue` */
     struct queue *queue;
-    uint16_t index;
+    struct gate gate;
     bool opening;    /* a page is on its way */
     bool cancelling; /* the jobs in memory were told */
     uint32_t jobs;   /* in memory */
@@ -299,7 +299,7 @@ struct jobs {
     unsigned connector_count;
     struct map queues;
     struct map accounts;
-    struct map account_lanes; /* lanes of jobs under an account, by lane_key */
+    struct map keyed_lanes; /* lanes of jobs under an account, by lane_key */
 
     struct heap open; /* connectors with room and something to start, best head first */
     struct heap timers;
@@ -319,9 +319,7 @@ struct jobs {
 
     struct map waiters; /* struct waiter by job id */
 
-    struct map batches;         /* struct batch by id: those that are not finished */
-    struct batch **batch_slots; /* by index - 1 */
-    unsigned batch_slot_cap;
+    struct map batches; /* struct batch by id: those that are not finished */
     struct list hungry; /* batches to be looked at, from hungry_at on */
     int64_t hungry_at;
     uint64_t parked;
@@ -433,13 +431,12 @@ HUB_MUST_CHECK bool payload_fetch(struct jobs *jobs, struct attempt *attempt);
 
 /* --- batches.c ---------------------------------------------------------------------------------*/
 
-struct batch *batch_of(const struct jobs *self, const struct job *job); /* NULL: none */
-uint16_t batch_index(const struct jobs *self, const struct id *id);     /* 0: none that is known */
+struct batch *batch_find(const struct jobs *self, const struct id *id); /* NULL: not unfinished */
 /* From move.c; JOB_STATE_COUNT: from nowhere. */
 void batch_job_moved(struct jobs *self, const struct job *job, enum job_state from,
                      enum job_state to);
-void batch_job_gone(struct jobs *self, const struct job *job); /* from birth.c */
-void batches_run(struct jobs *self);                           /* opens what should be opened */
+void batch_job_gone(struct jobs *self, struct batch *batch); /* from birth.c */
+void batches_run(struct jobs *self);                         /* opens what should be opened */
 int64_t batches_next(const struct jobs *self);
 HUB_MUST_CHECK int batches_load(struct jobs *self, const struct store_batch_list *list);
 void batches_begin(struct jobs *self); /* all is loaded */

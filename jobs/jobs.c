@@ -45,7 +45,7 @@ int jobs_new(struct store *store, const struct jobs_config *config, const struct
     map_init(&self->connectors);
     map_init(&self->queues);
     map_init(&self->accounts);
-    map_init(&self->account_lanes);
+    map_init(&self->keyed_lanes);
     map_init(&self->waiters);
     map_init(&self->batches);
     list_init(&self->hungry);
@@ -86,8 +86,8 @@ void jobs_free(struct jobs *self)
     free_payloads(self);
     heap_release(&self->timers);
     heap_release(&self->open);
-    batches_release(self);
     queues_release(self);
+    batches_release(self);
     accounts_release(self);
     names_release(self);
     job_index_release(&self->index);

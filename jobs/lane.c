@@ -216,8 +216,8 @@ static struct str key_view(const struct lane_key *key)
 
 static struct lane *find(const struct jobs *jobs, const struct lane_key *key)
 {
-    return key->account ? map_get(&jobs->account_lanes, key_view(key))
-                        : key->queue->lanes[key->connector->index];
+    return key->account || key->batch ? map_get(&jobs->keyed_lanes, key_view(key))
+                                      : key->queue->lanes[key->connector->index];
 }
 
 static void stand_behind(struct lane *self, unsigned place, struct gate *gate)
@@ -233,8 +233,8 @@ static void stand_behind(struct lane *self, unsigned place, struct gate *gate)
 
 static int enter(struct jobs *jobs, struct lane *self)
 {
-    if (self->key.account) {
-        return map_put(&jobs->account_lanes, key_view(&self->key), self);
+    if (self->key.account || self->key.batch) {
+        return map_put(&jobs->keyed_lanes, key_view(&self->key), self);
     }
     self->key.queue->lanes[self->key.connector->index] = self;
     return 0;
@@ -262,6 +262,7 @@ int lane_get(struct jobs *jobs, const struct lane_key *key, struct lane **ret_la
         heap_node_init(&lane->node);
         stand_behind(lane, LANE_QUEUE, &key->queue->gate);
         stand_behind(lane, LANE_ACCOUNT, key->account ? &key->account->gate : NULL);
+        stand_behind(lane, LANE_BATCH, key->batch ? &key->batch->gate : NULL);
         connector->lane_count++;
     }
     *ret_lane = lane;
@@ -272,8 +273,8 @@ void lane_free(struct jobs *jobs, struct lane *self)
 {
     struct connector *connector = self->key.connector;
 
-    if (self->key.account) {
-        map_remove(&jobs->account_lanes, key_view(&self->key));
+    if (self->key.account || self->key.batch) {
+        map_remove(&jobs->keyed_lanes, key_view(&self->key));
     } else {
         self->key.queue->lanes[connector->index] = NULL;
     }

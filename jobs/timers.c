@@ -14,7 +14,7 @@ void timer_init(struct timer *self, enum timer_kind kind)
 
 int timers_reserve(struct jobs *self)
 {
-    size_t timers = self->born + self->queues.len + self->accounts.len + 1;
+    size_t timers = self->born + self->queues.len + self->accounts.len + self->batches.len + 1;
 
     return heap_reserve(&self->timers, (uint32_t)timers);
 }

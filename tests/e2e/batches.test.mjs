@@ -165,7 +165,12 @@ test('a broken upload goes on where it was, with the same key; every line once',
   abort.abort();
   await broken;
   assert.equal((await batch(seen.id)).upload, 'open');
-  const other = await upload(lines(all.map((line) => line.replace('noop', 'none'))), { headers });
+  const changed = lines(all.map((line) => line.replace('noop', 'none')));
+  let other;
+  await until(async () => {
+    other = await upload(changed, { headers });
+    return other.status !== 409; // until hubd has seen that the first request is gone
+  }, 'an answer to the second upload');
   assert.equal((await answered(other, 422)).type.endsWith('idempotency_mismatch'), true);
 
   const made = await accepted(lines(all), { headers });
@@ -204,7 +209,7 @@ test('pause, resume, cancel', async () => {
   assert.equal((await act(made.id, 'resume')).state, 'running');
   await until(async () => (await batch(made.id)).counts.succeeded > 100, 'some are done');
   await act(made.id, 'pause');
-  await until(async () => (await batch(made.id)).counts.running === 0, 'none runs any more');
+  await sleep(500 * SLOW); // an attempt takes 20 ms
   const { succeeded } = (await batch(made.id)).counts;
   await sleep(300);
   assert.equal((await batch(made.id)).counts.succeeded, succeeded);
@@ -215,6 +220,29 @@ test('pause, resume, cancel', async () => {
   assert.equal(end.counts.succeeded + end.counts.cancelled, 4000);
   assert.ok(end.counts.cancelled > 0);
   assert.equal((await hub.fetch(`/v1/batches/${made.id}/cancel`, { method: 'POST' })).status, 409);
+});
+
+test('a batch has limits of its own', async () => {
+  const settings = { type: 'aprobe.run', concurrency: 3 };
+  const made = await accepted(lines([{ batch: settings },
+    ...range(30, () => ({ input: { do: 'sleep', ms: 30 } }))]));
+  const end = await finished(made.id);
+  const jobs = await Promise.all((await results(made.id)).map(({ job }) => hub.job(job)));
+  const marks = jobs.flatMap(({ attempts: [one] }) =>
+    [[Date.parse(one.started_at), 1], [Date.parse(one.finished_at), -1]]);
+  let now = 0;
+  const most = marks.sort(([a, x], [b, y]) => a - b || x - y)
+    .reduce((high, [, step]) => Math.max(high, now += step), 0);
+  assert.ok(most <= 3, `${most} at once`);
+  assert.ok(Date.parse(end.finished_at) - Date.parse(end.created_at) >= 300);
+
+  const slow = await accepted(lines(range(30, () => ({ type: 'noop.run' }))), { query: '?rate=10' });
+  const paced = await finished(slow.id);
+  const took = Date.parse(paced.finished_at) - Date.parse(paced.created_at);
+  assert.ok(took >= 1900, `30 at 10 a second took ${took} ms`); // the first ten at once
+  const faster = await answered(await hub.send(`/v1/batches/${slow.id}`,
+    { rate: null, concurrency: 7 }, { method: 'PATCH' }), 200);
+  assert.deepEqual([faster.rate, faster.concurrency], [null, 7]);
 });
 
 test('only the failed are retried', async () => {
