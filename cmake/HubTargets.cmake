@@ -6,8 +6,9 @@ find_package(Threads REQUIRED)
 add_library(hub_flags INTERFACE)
 target_compile_definitions(hub_flags INTERFACE _GNU_SOURCE)
 target_compile_options(hub_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith
-  -Wwrite-strings -Wno-missing-field-initializers -fno-common -fvisibility=hidden
+  -Wall -Wextra -Wshadow -Wvla -Wpointer-arith
+  $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes$<SEMICOLON>-Wmissing-prototypes> -Wwrite-strings
+  -Wno-missing-field-initializers -fno-common -fvisibility=hidden
   -fstack-protector-strong $<$<BOOL:${HUB_WERROR}>:-Werror>
   $<$<CONFIG:Release>:-O2 -g1>)
 target_include_directories(hub_flags INTERFACE

@@ -7,7 +7,7 @@
  *                                                                              // 1.234,50 €
  *     locale_append_date(de, &time, STR("long"), &buf);                        // 23. November 2026
  *
- * The facts are those of the Unicode CLDR for 57 locales. Years are Gregorian everywhere. Blanks in
+ * The facts are those of the Unicode CLDR for 58 locales. Years are Gregorian everywhere. Blanks in
  * numbers are no-break spaces, so that an amount is never torn apart at the end of a line.
  *
  * Owner: a locale is static. Thread: [any].

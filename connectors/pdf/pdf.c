@@ -3,6 +3,8 @@
  */
 #include "pdf.h"
 
+#include "operations.h"
+
 #include "pdf_schemas.h"
 
 #include <stdlib.h>
@@ -16,10 +18,37 @@
         .example = HUB_STR_INIT(sample), .timeout_ms = 60000, .start = start_function              \
     }
 
+/* A file in an example. */
+#define FILE_SAMPLE "\"file\":{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"}"
+
 /* One row an operation. */
 static const hub_operation *const OPERATIONS[] = {
     OPERATION("render", "Sets a document described in JSON as a PDF.", RENDER_SCHEMA,
               RENDER_RESULT_SCHEMA, "{\"content\":[\"Hello, world.\"]}", pdf_render_start),
+    OPERATION("merge", "Joins documents, or pages of them, into one.", MERGE_SCHEMA,
+              DOCUMENTS_RESULT_SCHEMA, "{\"files\":[{" FILE_SAMPLE ",\"pages\":\"1-\"}]}",
+              pdf_merge_start),
+    OPERATION("split", "Takes a document apart.", SPLIT_SCHEMA, DOCUMENTS_RESULT_SCHEMA,
+              "{" FILE_SAMPLE ",\"every\":2}", pdf_split_start),
+    OPERATION("rotate", "Turns pages.", ROTATE_SCHEMA, DOCUMENTS_RESULT_SCHEMA,
+              "{" FILE_SAMPLE ",\"angle\":90,\"pages\":\"1\"}", pdf_rotate_start),
+    OPERATION("encrypt", "Encrypts a document with AES-256.", ENCRYPT_SCHEMA,
+              DOCUMENTS_RESULT_SCHEMA, "{" FILE_SAMPLE ",\"owner_password\":\"correct horse\"}",
+              pdf_encrypt_start),
+    OPERATION("decrypt", "Removes encryption whose password is known.", DECRYPT_SCHEMA,
+              DOCUMENTS_RESULT_SCHEMA, "{" FILE_SAMPLE ",\"password\":\"correct horse\"}",
+              pdf_decrypt_start),
+    OPERATION("metadata", "Sets what a document says of itself.", METADATA_SCHEMA,
+              DOCUMENTS_RESULT_SCHEMA, "{" FILE_SAMPLE ",\"title\":\"Annual report\"}",
+              pdf_metadata_start),
+    OPERATION("attach", "Puts files into a document; an electronic invoice too.", ATTACH_SCHEMA,
+              DOCUMENTS_RESULT_SCHEMA,
+              "{" FILE_SAMPLE ",\"attachments\":[{" FILE_SAMPLE ",\"name\":\"data.xml\"}]}",
+              pdf_attach_start),
+    OPERATION("info", "Tells pages, sizes, fonts, outline and encryption of a document.",
+              INFO_SCHEMA, INFO_RESULT_SCHEMA, "{" FILE_SAMPLE "}", pdf_info_start),
+    OPERATION("linearize", "Arranges a document for showing it while it arrives.", LINEARIZE_SCHEMA,
+              DOCUMENTS_RESULT_SCHEMA, "{" FILE_SAMPLE "}", pdf_linearize_start),
 };
 
 static hub_instance *create(const hub_host *host)
