@@ -169,10 +169,27 @@ static void append_body(struct buf *out, const struct api_route *route)
         buf_append_c(out, ",\"requestBody\":{\"required\":true,");
         append_content(out, NULL, route->request);
         buf_append_char(out, '}');
+    } else if (route->body == BODY_STREAM && route->request != NULL) {
+        buf_append_format(out,
+                          ",\"requestBody\":{\"required\":true,\"content\":{"
+                          "\"application/json\":{\"schema\":"
+                          "{\"$ref\":\"#/components/schemas/%s\"}},"
+                          "\"application/x-ndjson\":{\"schema\":{}}}}",
+                          route->request);
     } else if (route->body == BODY_STREAM) {
         buf_append_c(out, ",\"requestBody\":{\"required\":true,"
                           "\"content\":{\"*/*\":{\"schema\":{}}}}");
     }
+}
+
+static bool takes_prefer(const struct api_route *route)
+{
+    for (const struct api_param *p = route->params; p->name != NULL; p++) {
+        if (strcmp(p->name, "Prefer") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void append_success(struct buf *out, const struct api_route *route)
@@ -188,7 +205,7 @@ static void append_success(struct buf *out, const struct api_route *route)
         append_content(out, NULL, route->response);
         buf_append_char(out, '}');
     }
-    if (route->handler == NULL || route->status != 202) {
+    if (!takes_prefer(route)) {
         return;
     }
     buf_append_c(out, ",\"200\":{\"description\":\"With `Prefer: wait`: the finished job.\",");
