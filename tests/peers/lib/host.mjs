@@ -35,6 +35,7 @@ export class Host {
   #child = null;
   #running = new Map(); // number → job
   #number = 0;
+  #hooked = null;
 
   constructor({ peers = [], connector = CONNECTOR, fate = () => undefined } = {}) {
     this.#connector = connector;
@@ -83,6 +84,16 @@ export class Host {
   /** As users do who no longer want it, or hubd when it stops. */
   cancelAll() {
     for (const id of this.#running.keys()) this.#say({ t: 'cancel', id });
+  }
+
+  /** What the connector's verify() makes of a webhook: {error, fetch, events}. */
+  hook(account, headers, body, { now = Date.now(), certificate } = {}) {
+    this.#start();
+    return new Promise((resolve) => {
+      this.#hooked = resolve;
+      this.#say({ t: 'hook', account, headers, body, now_ms: now,
+        ...(certificate ? { certificate } : {}) });
+    });
   }
 
   /** What is kept under an account. */
@@ -150,6 +161,7 @@ export class Host {
 
   #take(event, line) {
     this.said += line;
+    if (event.t === 'hook') return this.#hooked(event);
     if (event.t === 'http_cancel') return;
     const job = event.id === undefined ? [...this.#running.values()][0] : this.#running.get(event.id);
     if (this.#interrupted(job, event, 'before')) return;

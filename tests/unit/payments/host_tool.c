@@ -11,8 +11,10 @@
  *       {"t":"kept","call":1,"status":0,"values":[{"key","value","kept_at"}]}
  *       {"t":"http","call":1,"error":0,"sent":1,"status":200,"headers":{…},"body":"…"}
  *       {"t":"clock","wall_ms":1}           the wall clock from now on; 0: the real one
+ *       {"t":"hook","account":{…},"headers":{…},"body":"…","now_ms":1,["certificate":"PEM"]}
  * Out:  {"t":"put"|"get"|"list"|"append","call":1,"id":1,…}, {"t":"http","call":1,…},
- *       {"t":"http_cancel","call":1}, {"t":"done","id":1,"kind":"succeed",…}
+ *       {"t":"http_cancel","call":1}, {"t":"done","id":1,"kind":"succeed",…},
+ *       {"t":"hook","error":"…","events":[…]}  what payments' hook.h makes of it
  *
  * The end of stdin ends it: with 0 if no job is left, and everything is given back.
  */
@@ -22,6 +24,9 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/list.h"
+
+#include "connectors/payments/gateway.h"
+#include "connectors/payments/hook.h"
 
 #include <hub/connector.h>
 
@@ -43,7 +48,7 @@ struct job {
     const hub_operation *operation;
 };
 
-struct call {
+struct pending {
     struct list link;
     int64_t number;
     hub_keep_done *kept;
@@ -207,9 +212,9 @@ static void timer_stop(hub_timer *timer)
     }
 }
 
-static struct call *call_new(void *context)
+static struct pending *call_new(void *context)
 {
-    struct call *self = calloc(1, sizeof *self);
+    struct pending *self = calloc(1, sizeof *self);
     assert(self);
     self->number = ++last_call;
     self->context = context;
@@ -219,7 +224,7 @@ static struct call *call_new(void *context)
 
 static int32_t http_send(const hub_http_request *request, hub_http_call **ret_call)
 {
-    struct call *self = call_new(request->context);
+    struct pending *self = call_new(request->context);
     struct buf line;
     self->answered = request->done;
     line_begin(&line, "http");
@@ -244,7 +249,7 @@ static int32_t http_send(const hub_http_request *request, hub_http_call **ret_ca
 
 static void http_cancel(hub_http_call *call)
 {
-    struct call *self = (struct call *)call;
+    struct pending *self = (struct pending *)call;
     struct buf line;
     if (self) {
         line_begin(&line, "http_cancel");
@@ -255,10 +260,10 @@ static void http_cancel(hub_http_call *call)
     }
 }
 
-static struct call *keep_call(struct buf *line, const char *type, hub_job *job, hub_keep_done *kept,
-                              void *context)
+static struct pending *keep_call(struct buf *line, const char *type, hub_job *job,
+                                 hub_keep_done *kept, void *context)
 {
-    struct call *self = call_new(context);
+    struct pending *self = call_new(context);
     self->kept = kept;
     line_begin(line, type);
     line_number(line, "call", self->number);
@@ -350,7 +355,7 @@ static int64_t number(struct json_object *json, const char *name, int64_t otherw
     return otherwise;
 }
 
-static const hub_operation *operation_named(hub_str name)
+static const hub_operation *operation_of(hub_str name)
 {
     for (uint32_t i = 0; i < connector->operation_count; i++) {
         if (str_eq(str_of_hub(connector->operations[i]->name), str_of_hub(name))) {
@@ -390,7 +395,7 @@ static void take_start(struct json_object *line)
         .max_attempts = (uint32_t)number(json, "max_attempts", 5),
     };
     list_append(&jobs, &self->link);
-    operation_named(self->view.operation)->start(instance, &self->view);
+    operation_of(self->view.operation)->start(instance, &self->view);
 }
 
 static void take_cancel(struct json_object *line)
@@ -405,10 +410,10 @@ static void take_cancel(struct json_object *line)
 }
 
 /* NULL: it was cancelled meanwhile. */
-static struct call *call_take(struct json_object *line)
+static struct pending *call_take(struct json_object *line)
 {
     LIST_FOR_EACH(link, &calls) {
-        struct call *call = CONTAINER_OF(link, struct call, link);
+        struct pending *call = CONTAINER_OF(link, struct pending, link);
         if (call->number == number(line, "call", 0)) {
             list_remove(&call->link);
             return call;
@@ -422,7 +427,7 @@ static void take_kept(struct json_object *line)
     hub_kept values[256];
     struct json_object *list;
     uint32_t count = 0;
-    struct call *call = call_take(line);
+    struct pending *call = call_take(line);
     assert(call && call->kept);
     if (json_get_array(line, "values", &list)) {
         for (; count < json_object_array_length(list); count++) {
@@ -441,7 +446,7 @@ static void take_http(struct json_object *line)
 {
     hub_http_header headers[64];
     struct json_object *fields;
-    struct call *call = call_take(line);
+    struct pending *call = call_take(line);
     hub_http_response response = {
         .size = sizeof response,
         .error = (uint32_t)number(line, "error", 0),
@@ -472,16 +477,80 @@ static void take_clock(struct json_object *line)
     wall_offset_ms = wall_ms == 0 ? 0 : wall_ms - clock_wall_ms();
 }
 
+/* --- Webhooks ----------------------------------------------------------------------------------*/
+
+static struct str header_named(void *context, struct str name)
+{
+    struct json_object *headers = context;
+    json_object_object_foreach(headers, one, value) {
+        if (str_eq_nocase(str_from_c(one), name)) {
+            return json_str(value);
+        }
+    }
+    return (struct str){0};
+}
+
+static void line_event(struct buf *line, const struct hook_event *event)
+{
+    const struct {
+        const char *name;
+        struct str text;
+    } TEXTS[] = {{"event", event->id},          {"type", event->type},
+                 {"payment", event->payment},   {"related", event->related},
+                 {"job", event->job},           {"reference", event->reference},
+                 {"currency", event->currency}, {"status", str_from_c(status_text(event->status))}};
+    buf_append_c(line, "{\"fetch_payment\":");
+    buf_append_c(line, event->fetch_payment ? "true" : "false");
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        line_text(line, TEXTS[i].name, (hub_str){TEXTS[i].text.ptr, TEXTS[i].text.len});
+    }
+    line_number(line, "order_at", event->order_at);
+    if (event->amount != AMOUNT_UNKNOWN) {
+        line_number(line, "amount", event->amount);
+    }
+    buf_append_char(line, '}');
+}
+
+static void take_hook(struct json_object *line)
+{
+    struct account account;
+    struct hook_events events;
+    struct hub_error error = {0};
+    struct buf json, out;
+    struct json_object *headers;
+    hub_str account_json = as_json(line, "account", &json);
+    assert(account_read(&account, str_of_hub(account_json), &error) == 0);
+    assert(json_get_object(line, "headers", &headers));
+    struct hook hook = {.header = header_named,
+                        .context = headers,
+                        .body = str_of_hub(member(line, "body")),
+                        .now_ms = number(line, "now_ms", 0),
+                        .certificate = str_of_hub(member(line, "certificate"))};
+    hook_events_init(&events);
+    int err = gateway_named(account.gateway)->verify(&account, &hook, &events, &error);
+    line_begin(&out, "hook");
+    line_text(&out, "error",
+              (hub_str){hub_err_code(err), err == 0 ? 0 : strlen(hub_err_code(err))});
+    line_text(&out, "fetch", (hub_str){events.fetch.ptr, events.fetch.len});
+    buf_append_c(&out, ",\"events\":[");
+    for (unsigned i = 0; i < events.count; i++) {
+        buf_append_c(&out, i > 0 ? "," : "");
+        line_event(&out, &events.items[i]);
+    }
+    buf_append_c(&out, "]");
+    line_end(&out);
+    hook_events_release(&events);
+    account_release(&account);
+    buf_release(&json);
+}
+
 static void take_line(struct str text)
 {
     static const struct {
         const char *type;
         void (*take)(struct json_object *line);
-    } TYPES[] = {{"start", take_start},
-                 {"cancel", take_cancel},
-                 {"kept", take_kept},
-                 {"http", take_http},
-                 {"clock", take_clock}};
+    } TYPES[] = {{"start", take_start}, {"cancel", take_cancel}, {"kept", take_kept},
+                 {"http", take_http},   {"clock", take_clock},   {"hook", take_hook}};
     struct json_object *line;
     struct hub_error error;
     if (json_read(text, JSON_DEPTH_MAX, &line, NULL, &error) < 0) {
