@@ -128,6 +128,23 @@ static int read_node(struct reader *self, const yaml_node_t *node, struct buf *p
     return 0;
 }
 
+/* A file of settings may hold secrets, and libyaml frees what it has read as it is. */
+static void wipe_document(yaml_document_t *document)
+{
+    for (yaml_node_t *node = document->nodes.start; node < document->nodes.top; node++) {
+        if (node->type == YAML_SCALAR_NODE) {
+            explicit_bzero(node->data.scalar.value, node->data.scalar.length);
+        }
+    }
+}
+
+static void wipe_parser(yaml_parser_t *parser)
+{
+    explicit_bzero(parser->raw_buffer.start,
+                   (size_t)(parser->raw_buffer.end - parser->raw_buffer.start));
+    explicit_bzero(parser->buffer.start, (size_t)(parser->buffer.end - parser->buffer.start));
+}
+
 static int read_document(struct reader *self, yaml_parser_t *parser, struct json_object **ret_value)
 {
     struct buf pointer;
@@ -148,6 +165,7 @@ static int read_document(struct reader *self, yaml_parser_t *parser, struct json
         err = read_node(self, root, &pointer, 0, ret_value);
         buf_release(&pointer);
     }
+    wipe_document(&self->document);
     yaml_document_delete(&self->document);
     return err;
 }
@@ -165,6 +183,7 @@ int yaml_read(struct str text, struct json_object **ret_value, struct json_objec
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)text.ptr, text.len);
     err = read_document(&self, &parser, ret_value);
+    wipe_parser(&parser);
     yaml_parser_delete(&parser);
     if (err == 0 && ret_lines != NULL) {
         *ret_lines = self.lines;

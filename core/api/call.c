@@ -253,6 +253,7 @@ static void read_json(struct api_call *call)
     } else if (!is_json(call->req)) {
         api_fail(call, HUB_ERR_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json");
     } else {
+        call->req->secret_body = call->route->secret;
         http_read_body(call->req, call->api->config.body_max, on_json_body, call);
     }
 }

@@ -1,6 +1,8 @@
 #include "http/internal.h"
 #include "http/problem.h"
 
+#include <string.h>
+
 /* A body buffer up to this size is kept with its exchange for the next request. */
 #define BODY_BUFFER_KEPT 4096
 
@@ -16,6 +18,10 @@ void body_init(struct body *self, const struct http_request *req, bool is_chunke
 
 void body_release(struct body *self)
 {
+    if (self->is_secret) {
+        explicit_bzero(self->bytes.ptr, self->bytes.len);
+        self->is_secret = false;
+    }
     if (self->bytes.cap > BODY_BUFFER_KEPT) {
         buf_release(&self->bytes);
     }
@@ -103,7 +109,16 @@ static int take_piece(struct http_exchange *exchange, struct str piece)
         return HUB_ERR_TOO_LARGE;
     }
     if (self->mode == BODY_COLLECT) {
+        const struct http_request *req = &exchange->req;
+        if (req->secret_body && self->bytes.len == 0 && req->content_length > 0) {
+            /* Growing later would leave copies. */
+            (void)buf_reserve(&self->bytes, (size_t)req->content_length);
+        }
         buf_append(&self->bytes, piece.ptr, piece.len);
+        if (req->secret_body) {
+            self->is_secret = true;
+            explicit_bzero((char *)piece.ptr, piece.len);
+        }
         return buf_failed(&self->bytes) ? HUB_ERR_NOMEM : 0;
     }
     if (self->mode == BODY_STREAM) {

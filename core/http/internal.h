@@ -226,6 +226,7 @@ struct body {
     uint64_t limit;
     struct chunk_decoder chunks;
     struct buf bytes;
+    bool is_secret; /* they are zeroed in the end */
     int64_t began_ms;  /* moved on by pauses */
     int64_t paused_ms; /* when the pause began */
     http_body_fn *on_body;

@@ -120,6 +120,8 @@ struct http_request {
     int64_t content_length; /* -1: none given (chunked or no body) */
     bool has_body;          /* Content-Length > 0 or chunked */
     bool keep_alive;
+    bool secret_body; /* for the handler to set before it reads one: it is zeroed after the request,
+                       * and where it came in */
     struct http_peer peer;
     struct arena arena; /* for the handler too, up to 4 MiB; ends with the request */
     int64_t started_ns; /* monotonic, when the header block was complete */

@@ -156,6 +156,9 @@ void runner_house_flush(struct runner_house *house)
 int runner_start(struct runner *self, uint64_t token, const struct wire_start *start,
                  const int *fds)
 {
+    if (start->account.len > 0) {
+        wire_channel_guard(&self->channel);
+    }
     int err = wire_send_start(&self->channel, token, start, fds, start->file_count);
     if (err == 0) {
         has_unsent(self);

@@ -34,6 +34,28 @@ static void close_all(struct str fds)
     }
 }
 
+static void wipe(char *bytes, size_t len)
+{
+    if (len > 0) {
+        explicit_bzero(bytes, len);
+    }
+}
+
+/* As realloc(3), but leaves nothing of the first `used` bytes at their old place. */
+static char *move_to(char *bytes, size_t used, size_t cap)
+{
+    char *moved = malloc(cap);
+
+    if (moved && used > 0) {
+        memcpy(moved, bytes, used);
+        wipe(bytes, used);
+    }
+    if (moved) {
+        free(bytes);
+    }
+    return moved;
+}
+
 int wire_channel_init(struct wire_channel *self, int fd, enum wire_end end, size_t out_max)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -56,6 +78,12 @@ void wire_channel_release(struct wire_channel *self)
     }
     close_all(buf_view(&self->in_fds));
     close_all(buf_view(&self->out_fds));
+    if (self->end == WIRE_END_RUNNER) {
+        wipe(self->in, self->in_len);
+    }
+    if (self->guarded) {
+        wipe(self->out.ptr, self->out.len);
+    }
     free(self->in);
     buf_release(&self->in_fds);
     buf_release(&self->out);
@@ -93,8 +121,12 @@ static int make_room(struct wire_channel *self)
     if (err == HUB_ERR_PROTOCOL) {
         return err;
     }
+    bool guarded = self->end == WIRE_END_RUNNER;
     if (left > 0 && self->in_pos > 0) {
         memmove(self->in, self->in + self->in_pos, left);
+        if (guarded) { /* of where it was: what it does not lie over now */
+            wipe(self->in + left, self->in_len - left);
+        }
     }
     self->in_pos = 0;
     self->in_len = left;
@@ -105,7 +137,7 @@ static int make_room(struct wire_channel *self)
     if (want == self->in_cap || (want < self->in_cap && left > want)) {
         return 0;
     }
-    char *larger = realloc(self->in, want);
+    char *larger = guarded ? move_to(self->in, left, want) : realloc(self->in, want);
     if (!larger) {
         return HUB_ERR_NOMEM;
     }
@@ -222,6 +254,23 @@ static int put_fds(struct wire_channel *self, const int *fds, unsigned count)
     return 0;
 }
 
+/* Growing would leave a copy behind: moves what is there to larger memory first. */
+static int make_guarded_room(struct wire_channel *self, size_t len)
+{
+    size_t need = self->out.len + len + 1;
+    if (self->out.cap >= need) {
+        return 0;
+    }
+    size_t cap = need * 2;
+    char *moved = move_to(self->out.ptr, self->out.len, cap);
+    if (!moved) {
+        return HUB_ERR_NOMEM;
+    }
+    self->out.ptr = moved;
+    self->out.cap = cap;
+    return 0;
+}
+
 int wire_channel_put(struct wire_channel *self, const struct wire_header *header, const int *fds,
                      char **ret_body)
 {
@@ -229,6 +278,9 @@ int wire_channel_put(struct wire_channel *self, const struct wire_header *header
     assert(header->fd_count <= wire_type_info(header->type).fds_max);
     if (wire_channel_queued(self) + len > self->out_max) {
         return HUB_ERR_AGAIN;
+    }
+    if (self->guarded && make_guarded_room(self, len) < 0) {
+        return HUB_ERR_NOMEM;
     }
     char *at = buf_reserve(&self->out, len);
     if (!at) {
@@ -267,18 +319,26 @@ static void sent(struct wire_channel *self, size_t len, unsigned fd_count)
         buf_consume(&self->out_fds, bytes);
         buf_consume(&self->out_batches, sizeof(struct wire_batch));
     }
+    if (self->guarded) {
+        wipe(self->out.ptr + self->out_pos, len);
+    }
     self->out_pos += len;
     self->out_at += len;
     if (self->out_pos == self->out.len) {
         self->out_pos = 0;
+        self->guarded = false;
         if (self->out.cap > OUT_KEEP) {
             buf_release(&self->out);
             buf_init(&self->out, BUF_NO_LIMIT);
         }
         buf_clear(&self->out);
     } else if (self->out_pos > self->out.len / 2) {
+        size_t before = self->out.len;
         buf_consume(&self->out, self->out_pos);
         self->out_pos = 0;
+        if (self->guarded) {
+            wipe(self->out.ptr + self->out.len, before - self->out.len);
+        }
     }
 }
 

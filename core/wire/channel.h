@@ -23,6 +23,10 @@
  * Descriptors go with the first byte of their frame (SCM_RIGHTS over AF_UNIX, SOCK_STREAM), so a
  * frame with descriptors begins a sendmsg of its own.
  *
+ * SECRETS. A frame that holds an account's settings is announced with wire_channel_guard(): from
+ * then on what has been sent is zeroed, and nothing that is moved leaves a copy behind, until the
+ * channel is empty. A runner's end does so with all that it receives.
+ *
  * Owner: the caller; the socket is the channel's. Thread: [any], one at a time.
  */
 #ifndef HUB_WIRE_CHANNEL_H
@@ -51,6 +55,7 @@ struct wire_channel {
     unsigned frame_fds; /* how many of them are that frame's */
     /* To be sent: bytes from out_pos on. */
     struct buf out;
+    bool guarded; /* there is a secret in it */
     size_t out_pos;
     size_t out_max;
     uint64_t out_at;        /* bytes ever sent: the place of out_pos in the stream */
@@ -89,6 +94,12 @@ HUB_MUST_CHECK int wire_channel_flush(struct wire_channel *self);
 
 /* As wire_channel_flush(), but waits up to `timeout_ms` for all of it to go. */
 HUB_MUST_CHECK int wire_channel_flush_wait(struct wire_channel *self, int timeout_ms);
+
+/* The next frame that is put holds a secret. */
+static inline void wire_channel_guard(struct wire_channel *self)
+{
+    self->guarded = true;
+}
 
 /* Bytes that wait to be sent. */
 static inline size_t wire_channel_queued(const struct wire_channel *self)
