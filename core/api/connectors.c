@@ -138,9 +138,11 @@ static void append_connector(struct buf *out, const struct types *types,
         }
         append_operation(out, connector->name, &connector->operations[i]);
     }
+    buf_append_char(out, ']');
+    value_or_null(out, "account_schema", connector->account_schema);
     buf_append_format(
         out,
-        "],\"runners\":%u,\"in_flight\":%u,\"attempts_started\":%llu,"
+        ",\"runners\":%u,\"in_flight\":%u,\"attempts_started\":%llu,"
         "\"attempts_died\":%llu,\"runners_started\":%llu,\"runners_crashed\":%llu,"
         "\"trips\":%llu}",
         connector->runners, connector->in_flight, (unsigned long long)connector->attempts_started,

@@ -101,6 +101,7 @@ static void ask(struct offers *self, enum word kind)
         [WORD_JOB_TYPE] = "/v1/connectors",
         [WORD_CONNECTOR] = "/v1/connectors",
         [WORD_QUEUE] = "/v1/queues",
+        [WORD_ACCOUNT] = "/v1/accounts",
         [WORD_JOB] = "/v1/jobs?limit=100",
     };
     struct json_object *answer;
@@ -115,6 +116,8 @@ static void ask(struct offers *self, enum word kind)
     } else if (kind == WORD_CONNECTOR) {
         offer_each(self, answer, "connectors", "name");
         offer_types(self, answer);
+    } else if (kind == WORD_ACCOUNT) {
+        offer_each(self, answer, "accounts", "name");
     } else if (kind == WORD_QUEUE) {
         offer_each(self, answer, "queues", "name");
     } else {
@@ -133,6 +136,7 @@ static void offer_kind(struct offers *self, enum word kind)
     case WORD_JOB_TYPE:
     case WORD_CONNECTOR:
     case WORD_QUEUE:
+    case WORD_ACCOUNT:
     case WORD_JOB:
         ask(self, kind);
         break;

@@ -190,11 +190,15 @@ static int add_numbers(struct app *app, const struct options *options, struct js
 static int describe(struct app *app, const struct options *options, struct json_object *job)
 {
     const char *queue = options_get(options, "queue");
+    const char *account = options_get(options, "account");
     int code;
 
     add(job, "type", json_object_new_string(options->words[0]));
     if (queue) {
         add(job, "queue", json_object_new_string(queue));
+    }
+    if (account) {
+        add(job, "account", json_object_new_string(account));
     }
     if ((code = add_numbers(app, options, job)) != EXITS_OK ||
         (code = add_time(app, options, "run-at", "run_at", job)) != EXITS_OK ||
@@ -327,6 +331,8 @@ static const struct option run_options[] = {
      WORD_ANY},
     {"file", 'f', "NAME=PATH", "upload a file and put it at NAME in the input", WORD_FILE},
     FOLLOW_OPTIONS,
+    {"account", 'a', "NAME", "the credentials to use; the connector's default if not given",
+     WORD_ACCOUNT},
     {"queue", 0, "NAME", "the queue; \"default\" if not given", WORD_QUEUE},
     {"priority", 0, "N", "-100…100; higher goes first", WORD_ANY},
     {"run-at", 0, "TIME", "not before this time: RFC 3339, or +10m", WORD_ANY},

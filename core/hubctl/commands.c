@@ -9,8 +9,8 @@ static const struct command *const job_commands[] = {
 
 static const struct command *const file_commands[] = {&cmd_artifacts, NULL};
 
-static const struct command *const operator_commands[] = {&cmd_connectors, &cmd_queues, &cmd_keys,
-                                                          &cmd_ledger,     &cmd_doctor, NULL};
+static const struct command *const operator_commands[] = {
+    &cmd_connectors, &cmd_account, &cmd_queues, &cmd_keys, &cmd_ledger, &cmd_doctor, NULL};
 
 static const struct command *const author_commands[] = {&cmd_connector, NULL};
 

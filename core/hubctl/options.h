@@ -40,6 +40,7 @@ enum word {
     WORD_JOB_STATE,
     WORD_JOB,
     WORD_QUEUE,
+    WORD_ACCOUNT,
     WORD_CONNECTOR,
     WORD_SCOPE,
     WORD_COLOUR,
