@@ -47,10 +47,13 @@ static int ask(const char *prompt, struct secret *secret, struct hub_error *erro
     }
     silent = before;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG);
-    dprintf(fd, "%s: ", prompt);
-    int err = tcsetattr(fd, TCSAFLUSH, &silent) < 0
-                  ? hub_fail_errno(error, errno, "the terminal's echo could not be turned off")
-                  : type_in(fd, secret, error);
+    int err = 0;
+    if (tcsetattr(fd, TCSAFLUSH, &silent) < 0) {
+        err = hub_fail_errno(error, errno, "the terminal's echo could not be turned off");
+    } else {
+        dprintf(fd, "%s: ", prompt); /* not before: who types at once must not be seen */
+        err = type_in(fd, secret, error);
+    }
     (void)tcsetattr(fd, TCSAFLUSH, &before);
     dprintf(fd, "\n");
     close(fd);
