@@ -1,5 +1,6 @@
 #include "dispatch.h"
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "inputs.h"
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #define PREPARATION_ARENA_MAX (2u << 20)
+#define FETCHING_MAX          64 /* attempts whose files are being fetched */
 
 struct dispatch {
     struct dispatch_deps deps;
@@ -15,6 +17,8 @@ struct dispatch {
     struct outputs_deps output_deps;
     struct jobs *jobs;
     struct supervisor *supervisor;
+    struct fetcher *fetcher;
+    unsigned fetching;       /* preparations that are */
     struct map preparations; /* token → struct preparation */
     struct list waiting;     /* prepared, but the connector had no room */
     unsigned storing;        /* attempts whose outputs are being stored */
@@ -28,7 +32,9 @@ struct preparation {
     struct jobs_attempt attempt; /* copied into the arena */
     struct inputs *inputs;
     bool open; /* its files are: it can be started, or waits for room */
+    bool fetching;
     bool cancelled;
+    int64_t began_ms; /* monotonic */
     struct list link; /* in dispatch->waiting */
 };
 
@@ -116,6 +122,7 @@ static struct str token_view(const uint64_t *token)
 static void preparation_free(struct preparation *self)
 {
     map_remove(&self->dispatch->preparations, token_view(&self->attempt.token));
+    self->dispatch->fetching -= self->fetching;
     list_remove(&self->link);
     inputs_free(self->inputs);
     arena_release(&self->arena);
@@ -152,6 +159,37 @@ static void settle(struct preparation *self)
     }
 }
 
+/* The time that it took is part of the attempt's. False: there is none left. */
+static bool take_time(struct preparation *self)
+{
+    int64_t took = clock_mono_ms() - self->began_ms;
+
+    if (took >= self->attempt.timeout_ms) {
+        return false;
+    }
+    self->attempt.timeout_ms -= (uint32_t)took;
+    return true;
+}
+
+/* A file of the input could not be had from where its URL leads. */
+static void finish_unfetched(struct preparation *self)
+{
+    const struct inputs_failure *failure = inputs_failure(self->inputs);
+    struct dispatch *dispatch = self->dispatch;
+    uint64_t token = self->attempt.token;
+    const struct jobs_outcome outcome = {
+        .outcome = failure->retryable ? ATTEMPT_RETRY : ATTEMPT_FAILED,
+        .untouched = true,
+        .code = str_from_c(hub_err_code(HUB_ERR_FETCH_FAILED)),
+        .message = failure->message,
+        .details = failure->details,
+        .delay_ms = failure->delay_ms,
+    };
+
+    jobs_finished(dispatch->jobs, token, &outcome);
+    preparation_free(self);
+}
+
 static void on_inputs_open(void *context, int err, const struct hub_error *error)
 {
     struct preparation *self = context;
@@ -159,8 +197,26 @@ static void on_inputs_open(void *context, int err, const struct hub_error *error
     uint64_t token = self->attempt.token;
 
     self->open = true;
+    if (self->fetching) {
+        self->fetching = false;
+        dispatch->fetching--;
+        if (err == 0 && !take_time(self)) {
+            err = HUB_ERR_DEADLINE_EXCEEDED;
+        }
+    }
     if (err == 0 || self->cancelled) {
         settle(self);
+        return;
+    }
+    if (err == HUB_ERR_FETCH_FAILED) {
+        finish_unfetched(self);
+        return;
+    }
+    if (err == HUB_ERR_INTERRUPTED || err == HUB_ERR_DEADLINE_EXCEEDED) {
+        bool late = err == HUB_ERR_DEADLINE_EXCEEDED;
+        preparation_free(self);
+        finish_early(dispatch, token, late ? ATTEMPT_DEADLINE : ATTEMPT_RELEASED, err,
+                     (struct str){0});
         return;
     }
     preparation_free(self);
@@ -202,13 +258,21 @@ static int prepare(struct dispatch *dispatch, const struct jobs_attempt *attempt
         err = map_put(&dispatch->preparations, token_view(&self->attempt.token), self);
     }
     if (err == 0) {
-        err = inputs_open(&dispatch->input_deps, type, self->attempt.input, on_inputs_open, self,
+        self->began_ms = clock_mono_ms();
+        err = inputs_open(&dispatch->input_deps, type, &self->attempt, on_inputs_open, self,
                           &self->inputs);
     }
     if (err < 0) {
         preparation_free(self);
+        return err;
     }
-    return err;
+    if (inputs_are_fetched(self->inputs)) {
+        /* It takes no place until its files are there: the engine must ask again. */
+        self->fetching = true;
+        dispatch->fetching++;
+        jobs_capacity(dispatch->jobs, attempt->connector);
+    }
+    return 0;
 }
 
 /* --- For the engine ----------------------------------------------------------------------------*/
@@ -227,13 +291,15 @@ unsigned dispatch_room(struct dispatch *self, struct str connector)
 {
     unsigned room = supervisor_room(self->supervisor, connector);
 
-    /* What is being prepared has a place already. There are at most as many as runners take. */
+    /* What is being prepared has a place already, unless it waits for what is being fetched. There
+     * are at most as many as runners take, and FETCHING_MAX. */
     MAP_FOR_EACH(e, &self->preparations) {
         const struct preparation *preparation = e->value;
 
-        room -= room > 0 && str_eq(preparation->attempt.connector, connector);
+        room -=
+            room > 0 && !preparation->fetching && str_eq(preparation->attempt.connector, connector);
     }
-    return room;
+    return self->fetching < FETCHING_MAX ? room : 0;
 }
 
 void dispatch_cancel(struct dispatch *self, uint64_t token)
@@ -247,11 +313,14 @@ void dispatch_cancel(struct dispatch *self, uint64_t token)
     preparation->cancelled = true;
     if (preparation->open) {
         settle(preparation);
+    } else {
+        inputs_cancel(preparation->inputs);
     }
 }
 
 void dispatch_capacity(struct dispatch *self, struct str connector)
 {
+    fetcher_capacity(self->fetcher, connector);
     LIST_FOR_EACH(link, &self->waiting) {
         struct preparation *preparation = CONTAINER_OF(link, struct preparation, link);
 
@@ -265,6 +334,7 @@ void dispatch_capacity(struct dispatch *self, struct str connector)
 void dispatch_drain(struct dispatch *self)
 {
     self->draining = true;
+    fetcher_drain(self->fetcher);
     LIST_FOR_EACH(link, &self->waiting) {
         settle(CONTAINER_OF(link, struct preparation, link));
     }
@@ -340,6 +410,10 @@ void dispatch_finished(struct dispatch *self, const struct supervisor_outcome *o
     struct jobs_outcome translated;
     int err;
 
+    if (outcome->token & FETCH_TOKEN) {
+        fetcher_finished(self->fetcher, outcome);
+        return;
+    }
     translate(outcome, &translated);
     if (outcome->kind != SUPERVISOR_OK || outcome->artifact_count == 0) {
         jobs_finished(self->jobs, outcome->token, &translated);
@@ -364,7 +438,11 @@ int dispatch_new(const struct dispatch_deps *deps, struct dispatch **ret_self)
         return HUB_ERR_NOMEM;
     }
     self->deps = *deps;
-    self->input_deps = (struct inputs_deps){deps->loop, deps->store, deps->blobs};
+    if (fetcher_new(deps->accounts, deps->artifact_max, &self->fetcher) < 0) {
+        free(self);
+        return HUB_ERR_NOMEM;
+    }
+    self->input_deps = (struct inputs_deps){deps->loop, deps->store, deps->blobs, self->fetcher};
     self->output_deps =
         (struct outputs_deps){deps->loop, deps->blobs, deps->artifact_max, on_outputs_stored, self};
     map_init(&self->preparations);
@@ -377,6 +455,7 @@ void dispatch_connect(struct dispatch *self, struct jobs *jobs, struct superviso
 {
     self->jobs = jobs;
     self->supervisor = supervisor;
+    fetcher_connect(self->fetcher, supervisor);
 }
 
 void dispatch_free(struct dispatch *self)
@@ -385,6 +464,7 @@ void dispatch_free(struct dispatch *self)
         return;
     }
     map_release(&self->preparations);
+    fetcher_free(self->fetcher);
     free(self);
 }
 

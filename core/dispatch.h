@@ -3,6 +3,7 @@
  * and what a runner answers becomes an outcome with stored files.
  *
  *   engine ─ start ─▶ files of the input: store → blobs, opened on the pool ─▶ supervisor_start()
+ *                       or by URL: an attempt of http.request, see fetch.h
  *   engine ◀ finished ─ outputs copied into blobs on the pool ◀─ supervisor's on_finished
  *
  * An account is opened at the last moment, when the request goes: what it says then is what the

@@ -1,13 +1,18 @@
 #include "inputs.h"
 
+#include "base/disposition.h"
 #include "base/file.h"
+#include "http/decode.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ARENA_MAX (4u << 20)
+#define ARENA_MAX   (4u << 20)
+#define DETAILS_MAX (128u << 10)
 
 /* A file on its way from a reference to an open descriptor. */
 struct input_file {
@@ -16,6 +21,8 @@ struct input_file {
     struct artifact_record artifact; /* texts in the arena */
     char id[ID_TEXT_LEN + 1];
     int fd;
+    int fetched;         /* what its runner has written; or -1 */
+    struct fetch *fetch; /* under way; or NULL */
 };
 
 struct inputs {
@@ -23,7 +30,9 @@ struct inputs {
     struct arena arena;
     struct input_file *files;
     unsigned count;
-    unsigned asking; /* questions to the store that are not answered */
+    unsigned asking; /* questions, and fetches, that are not answered */
+    bool are_fetched;
+    struct inputs_failure failure;
     int err;
     struct hub_error error;
     inputs_open_fn *on_open;
@@ -67,17 +76,56 @@ static int open_data(struct input_file *file, struct hub_error *error)
     return err;
 }
 
+/* All of `from` into `to`. 0 or an errno. */
+static int copy_file(int from, int to, uint64_t *ret_bytes)
+{
+    enum { PART = 1 << 24 };
+    loff_t at = 0;
+    ssize_t copied;
+
+    do {
+        copied = copy_file_range(from, &at, to, NULL, PART, 0);
+    } while (copied > 0 || (copied < 0 && errno == EINTR));
+    *ret_bytes = (uint64_t)at;
+    return copied < 0 ? errno : 0;
+}
+
+/* A file of our own, opened again so that its reader cannot write. */
+static int open_fetched(struct input_file *file, struct hub_error *error)
+{
+    char path[64];
+    const char *dir = blob_store_tmp_dir(file->inputs->deps->blobs);
+    int copy = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int errnum = copy < 0 ? errno : copy_file(file->fetched, copy, &file->artifact.size);
+
+    if (errnum == 0) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", copy);
+        file->fd = open(path, O_RDONLY | O_CLOEXEC);
+        errnum = file->fd < 0 ? errno : 0;
+    }
+    if (copy >= 0) {
+        close(copy);
+    }
+    return errnum == 0 ? 0 : hub_fail_errno(error, errnum, "what was fetched could not be copied");
+}
+
+static int open_blob(struct input_file *file, struct hub_error *error)
+{
+    return blob_open(file->inputs->deps->blobs, file->artifact.sha256, &file->fd, error);
+}
+
 static void do_open(uv_work_t *work)
 {
+    static int (*const OPEN[])(struct input_file * file, struct hub_error * error) = {
+        [FILE_REF_ARTIFACT] = open_blob,
+        [FILE_REF_JOB] = open_blob,
+        [FILE_REF_DATA] = open_data,
+        [FILE_REF_URL] = open_fetched,
+    };
     struct inputs *self = work->data;
 
     for (unsigned i = 0; self->err == 0 && i < self->count; i++) {
-        struct input_file *file = &self->files[i];
-
-        self->err =
-            file->ref->kind == FILE_REF_DATA
-                ? open_data(file, &self->error)
-                : blob_open(self->deps->blobs, file->artifact.sha256, &file->fd, &self->error);
+        self->err = OPEN[self->files[i].ref->kind](&self->files[i], &self->error);
     }
 }
 
@@ -93,6 +141,19 @@ static void open_files(struct inputs *self)
 {
     self->work.data = self;
     uv_queue_work(self->deps->loop, &self->work, do_open, after_open);
+}
+
+/* A question is answered: after the last one the files are opened, which does nothing but come back
+ * if there was an error. */
+static void answered(struct inputs *self, int err)
+{
+    if (err < 0 && self->err == 0) {
+        self->err = err;
+        inputs_cancel(self); /* the others are fetched in vain */
+    }
+    if (--self->asking == 0) {
+        open_files(self);
+    }
 }
 
 /* --- From the store ----------------------------------------------------------------------------*/
@@ -121,12 +182,7 @@ static void on_artifact(struct store_op *op, void *context)
     } else if (err == 0) {
         err = take_artifact(file, &op->artifact_get.ret_artifact);
     }
-    if (self->err == 0) {
-        self->err = err;
-    }
-    if (--self->asking == 0) {
-        open_files(self); /* does nothing but come back if there was an error */
-    }
+    answered(self, err);
 }
 
 static int ask_store(struct input_file *file)
@@ -147,16 +203,143 @@ static int ask_store(struct input_file *file)
     return 0;
 }
 
-static void begin(struct inputs *self)
+/* --- From elsewhere ----------------------------------------------------------------------------*/
+
+/* What a URL ends with, if a file can be called so. */
+static struct str name_of_url(struct str url, struct arena *arena)
 {
-    for (unsigned i = 0; self->err == 0 && i < self->count; i++) {
-        if (self->files[i].ref->kind != FILE_REF_DATA) {
-            self->err = ask_store(&self->files[i]);
+    struct str rest = url;
+    struct str path = str_split(&rest, '#');
+    struct str name = {0};
+
+    rest = path;
+    path = str_split(&rest, '?');
+    for (unsigned part = 0; path.ptr != NULL; part++) { /* "https:", "", HOST, … */
+        struct str segment = str_split(&path, '/');
+        name = part > 2 ? segment : name;
+    }
+    if (percent_decode(name, false, arena, &name) < 0 || !file_name_is_plain(name)) {
+        return STR("file");
+    }
+    return name;
+}
+
+/* Keeps why: in words, and as JSON. */
+static int note_failure(struct input_file *file, const struct fetched *fetched)
+{
+    struct inputs *self = file->inputs;
+    struct buf text;
+
+    if (self->err < 0) {
+        return HUB_ERR_FETCH_FAILED; /* another one was first */
+    }
+    buf_init(&text, DETAILS_MAX);
+    buf_append_format(&text, "The file at %.*s could not be fetched: %.*s",
+                      STR_ARG(file->ref->pointer), STR_ARG(fetched->message));
+    self->failure.message = arena_str(&self->arena, buf_view(&text));
+    buf_clear(&text);
+    buf_append_c(&text, "{\"pointer\":");
+    buf_append_json_string(&text, file->ref->pointer);
+    buf_append_c(&text, ",\"code\":");
+    buf_append_json_string(&text, fetched->code);
+    buf_append_c(&text, ",\"message\":");
+    buf_append_json_string(&text, fetched->message);
+    if (fetched->details.len > 0) {
+        buf_append_c(&text, ",\"details\":");
+        buf_append_str(&text, fetched->details);
+    }
+    buf_append_char(&text, '}');
+    self->failure.details = arena_str(&self->arena, buf_view(&text));
+    self->failure.retryable = fetched->retryable;
+    self->failure.delay_ms = fetched->delay_ms;
+    bool kept = !buf_failed(&text) && self->failure.details.ptr && self->failure.message.ptr;
+    buf_release(&text);
+    return kept ? hub_fail(&self->error, HUB_ERR_FETCH_FAILED, "%.*s: it could not be fetched",
+                           STR_ARG(file->ref->pointer))
+                : HUB_ERR_NOMEM;
+}
+
+static void on_fetched(void *context, const struct fetched *fetched)
+{
+    struct input_file *file = context;
+    struct inputs *self = file->inputs;
+    int err = fetched->err;
+
+    file->fetch = NULL;
+    if (err == HUB_ERR_FETCH_FAILED) {
+        err = note_failure(file, fetched);
+    } else if (err == 0) {
+        file->fetched = fetched->fd;
+        file->artifact.media_type = arena_str(&self->arena, fetched->media_type);
+        err = fetched->media_type.len > 0 && !file->artifact.media_type.ptr ? HUB_ERR_NOMEM : 0;
+    }
+    answered(self, err);
+}
+
+static int start_fetch(struct input_file *file, const struct jobs_attempt *attempt)
+{
+    struct inputs *self = file->inputs;
+    char id[ID_TEXT_LEN + 1] = "";
+    const struct fetch_request request = {
+        .url = file->ref->url,
+        .account = file->ref->account,
+        .job_id = str_of(id, ID_TEXT_LEN),
+        .attempt = attempt->number,
+        .max_attempts = attempt->max_attempts,
+        .traceparent = attempt->traceparent,
+        .timeout_ms = attempt->timeout_ms,
+    };
+
+    id_format(&attempt->id, id);
+    if (file->artifact.name.len == 0) {
+        file->artifact.name = name_of_url(file->ref->url, &self->arena);
+    }
+    self->are_fetched = true;
+    int err = fetch_start(self->deps->fetcher, &request, on_fetched, file, &file->fetch);
+    if (err == 0) {
+        self->asking++;
+        return 0;
+    }
+    return note_failure(file,
+                        &(struct fetched){.retryable = hub_err_retry_class(err) == HUB_RETRY_LATER,
+                                          .code = str_from_c(hub_err_code(err)),
+                                          .message = str_from_c(hub_err_title(err))});
+}
+
+static void begin(struct inputs *self, const struct jobs_attempt *attempt)
+{
+    int err = 0;
+
+    self->asking = 1; /* until all have been asked for */
+    for (unsigned i = 0; self->err == 0 && err == 0 && i < self->count; i++) {
+        struct input_file *file = &self->files[i];
+
+        if (file->ref->kind == FILE_REF_URL) {
+            err = start_fetch(file, attempt);
+        } else if (file->ref->kind != FILE_REF_DATA) {
+            err = ask_store(file);
         }
     }
-    if (self->asking == 0) {
-        open_files(self);
+    answered(self, err);
+}
+
+void inputs_cancel(struct inputs *self)
+{
+    for (unsigned i = 0; self != NULL && i < self->count; i++) {
+        if (self->files[i].fetch != NULL) {
+            fetch_cancel(self->files[i].fetch);
+        }
     }
+}
+
+bool inputs_are_fetched(const struct inputs *self)
+{
+    return self->are_fetched;
+}
+
+const struct inputs_failure *inputs_failure(const struct inputs *self)
+{
+    return &self->failure;
 }
 
 /* --- From the input ----------------------------------------------------------------------------*/
@@ -174,10 +357,13 @@ static int take_ref(struct inputs *self, struct file_ref *ref)
 {
     struct input_file *file = &self->files[self->count++];
 
-    *file = (struct input_file){.inputs = self, .ref = ref, .fd = -1};
-    if (copy_text(&self->arena, &ref->name) < 0 || copy_text(&self->arena, &ref->media_type) < 0 ||
-        copy_text(&self->arena, &ref->data) < 0) {
-        return HUB_ERR_NOMEM;
+    struct str *texts[] = {&ref->name, &ref->media_type, &ref->data, &ref->url, &ref->account};
+
+    *file = (struct input_file){.inputs = self, .ref = ref, .fd = -1, .fetched = -1};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (copy_text(&self->arena, texts[i]) < 0) {
+            return HUB_ERR_NOMEM;
+        }
     }
     file->artifact.name = ref->name;
     file->artifact.media_type = ref->media_type;
@@ -206,8 +392,9 @@ static int find_refs(struct inputs *self, const struct job_type *type, struct st
     return err;
 }
 
-int inputs_open(const struct inputs_deps *deps, const struct job_type *type, struct str input,
-                inputs_open_fn *on_open, void *context, struct inputs **ret_self)
+int inputs_open(const struct inputs_deps *deps, const struct job_type *type,
+                const struct jobs_attempt *attempt, inputs_open_fn *on_open, void *context,
+                struct inputs **ret_self)
 {
     struct inputs *self = calloc(1, sizeof *self);
     int err;
@@ -219,13 +406,13 @@ int inputs_open(const struct inputs_deps *deps, const struct job_type *type, str
     self->on_open = on_open;
     self->context = context;
     arena_init(&self->arena, ARENA_MAX);
-    err = find_refs(self, type, input);
+    err = find_refs(self, type, attempt->input);
     if (err < 0) {
         inputs_free(self);
         return err;
     }
     *ret_self = self;
-    begin(self);
+    begin(self, attempt);
     return 0;
 }
 
@@ -263,6 +450,9 @@ void inputs_free(struct inputs *self)
     for (unsigned i = 0; i < self->count; i++) {
         if (self->files[i].fd >= 0) {
             close(self->files[i].fd);
+        }
+        if (self->files[i].fetched >= 0) {
+            close(self->files[i].fetched);
         }
     }
     arena_release(&self->arena);

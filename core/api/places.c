@@ -189,6 +189,12 @@ static bool read_ref(struct json_object *value, struct file_ref *ret_ref)
         json_get_str(value, "media_type", &ret_ref->media_type);
         return true;
     }
+    if (json_get_str(value, "url", &ret_ref->url)) {
+        ret_ref->kind = FILE_REF_URL;
+        json_get_str(value, "name", &ret_ref->name);
+        json_get_str(value, "account", &ret_ref->account);
+        return true;
+    }
     if (json_get_str(value, "job", &text)) {
         ret_ref->kind = FILE_REF_JOB;
         return id_parse(text, &ret_ref->job) && json_get_str(value, "artifact", &ret_ref->name);

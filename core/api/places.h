@@ -15,8 +15,8 @@
 #include "base/id.h"
 #include "base/json.h"
 
-#define PLACES_MAX       32 /* patterns of one schema */
-#define PLACES_DEPTH_MAX 12 /* steps of one pattern */
+#define PLACES_MAX       128 /* patterns of one schema */
+#define PLACES_DEPTH_MAX 12  /* steps of one pattern */
 
 struct place_step {
     bool any;        /* every element of an array, or every member of an object */
@@ -37,7 +37,7 @@ struct places {
 HUB_MUST_CHECK int places_compile(struct json_object *schema, struct arena *arena,
                                   struct places *ret_places);
 
-enum file_ref_kind { FILE_REF_ARTIFACT, FILE_REF_JOB, FILE_REF_DATA };
+enum file_ref_kind { FILE_REF_ARTIFACT, FILE_REF_JOB, FILE_REF_DATA, FILE_REF_URL };
 
 /* A file that an input names; views into the input. */
 struct file_ref {
@@ -45,9 +45,11 @@ struct file_ref {
     struct str pointer;    /* JSON Pointer of the place, from the arena */
     struct id artifact;    /* ARTIFACT */
     struct id job;         /* JOB */
-    struct str name;       /* JOB: the output's; DATA: as given or empty */
+    struct str name;       /* JOB: the output's; DATA, URL: as given or empty */
     struct str media_type; /* DATA: as given or empty */
     struct str data;       /* DATA: Base64 */
+    struct str url;        /* URL */
+    struct str account;    /* URL: name of an account of the http connector; or empty */
 };
 
 /* The files that `input`, which is valid, names: at most JOB_FILES_MAX (HUB_ERR_LIMIT beyond). */

@@ -85,6 +85,7 @@ enum hub_retry_class {
     X(CPU_EXCEEDED, "cpu_exceeded", 0, LATER, "The attempt took too much processor time")          \
     X(MEMORY_EXCEEDED, "memory_exceeded", 0, LATER,                                                \
       "The connector's process died for want of memory")                                           \
+    X(FETCH_FAILED, "fetch_failed", 0, NO, "A file of the input could not be fetched")             \
     /* inside hubd */                                                                              \
     X(NOMEM, "out_of_memory", 503, LATER, "Out of memory")                                         \
     X(IO, "io_error", 503, LATER, "Input/output error")                                            \

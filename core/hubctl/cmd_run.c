@@ -59,19 +59,39 @@ static int apply_sets(struct app *app, const struct options *options, struct jso
     return EXITS_OK;
 }
 
-/* "NAME=PATH": uploads PATH and puts {"artifact": ID} at NAME. */
+static bool is_url(struct str text)
+{
+    return str_starts_with(text, STR("https://")) || str_starts_with(text, STR("http://"));
+}
+
+/* {"NAME": TEXT}. */
+static struct json_object *reference_new(const char *name, struct str text)
+{
+    struct json_object *reference = must(json_object_new_object());
+
+    must_ok(json_object_object_add(reference, name,
+                                   must(json_object_new_string_len(text.ptr, (int)text.len))));
+    return reference;
+}
+
+/* "NAME=PATH": uploads PATH and puts {"artifact": ID} at NAME. "NAME=URL": puts {"url": URL}, which
+ * hubd fetches. */
 static int attach_file(struct app *app, const char *text, struct json_object *input)
 {
     struct str path = str_from_c(text);
     struct str place = str_split(&path, '=');
     struct json_object *artifact;
-    struct json_object *reference;
     struct hub_error error;
     struct str id;
     int code;
 
     if (!path.ptr || path.len == 0 || place.len == 0) {
-        return app_usage(app, "--file needs NAME=PATH, not '%s'", text);
+        return app_usage(app, "--file needs NAME=PATH or NAME=URL, not '%s'", text);
+    }
+    if (is_url(path)) {
+        return input_put(input, place, reference_new("url", path), &error) < 0
+                   ? app_fail_with(app, &error)
+                   : EXITS_OK;
     }
     struct upload upload = {.path = path.ptr}; /* the end of argv's string, so NUL-terminated */
     if ((code = transfer_upload(app, &upload, &artifact)) != EXITS_OK) {
@@ -81,9 +101,7 @@ static int attach_file(struct app *app, const char *text, struct json_object *in
         json_object_put(artifact);
         return app_fail(app, EXITS_UNREACHABLE, "hubd's answer to an upload has no id");
     }
-    reference = must(json_object_new_object());
-    must_ok(json_object_object_add(reference, "artifact",
-                                   must(json_object_new_string_len(id.ptr, (int)id.len))));
+    struct json_object *reference = reference_new("artifact", id);
     json_object_put(artifact);
     return input_put(input, place, reference, &error) < 0 ? app_fail_with(app, &error) : EXITS_OK;
 }
@@ -329,7 +347,8 @@ static const struct option run_options[] = {
     {"input", 'i', "JSON|@FILE|-", "the input: JSON, a file that holds it, or stdin", WORD_FILE},
     {"set", 's', "NAME=VALUE", "set one member of the input; VALUE is JSON or else a string",
      WORD_ANY},
-    {"file", 'f', "NAME=PATH", "upload a file and put it at NAME in the input", WORD_FILE},
+    {"file", 'f', "NAME=PATH|URL", "put a file at NAME in the input: uploaded, or fetched by hubd",
+     WORD_FILE},
     FOLLOW_OPTIONS,
     {"account", 'a', "NAME", "the credentials to use; the connector's default if not given",
      WORD_ACCOUNT},
