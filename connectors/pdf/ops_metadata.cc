@@ -21,19 +21,6 @@ using operations::Work;
 
 namespace {
 
-void write_changed(Work &work, Document &file, const std::string &name)
-{
-    bool encrypted = file.qpdf->isEncrypted();
-    work.write(*file.qpdf, name, [encrypted](QPDFWriter &writer) {
-        writer.setMinimumPDFVersion("1.7");
-        if (!encrypted) {
-            writer.setDeterministicID(true);
-        }
-    });
-    work.note_warnings(file);
-    work.succeed();
-}
-
 /* --- pdf.metadata ------------------------------------------------------------------------------*/
 
 QPDFObjectHandle info_of(QPDF &qpdf)
@@ -92,7 +79,7 @@ void metadata(Work &work)
             "/Lang", QPDFObjectHandle::newUnicodeString(json_object_get_string(language)));
     }
     operations::xmp_write(*file.qpdf, operations::xmp_of_info(*file.qpdf));
-    write_changed(work, file, work.output_name(file, "metadata.pdf"));
+    work.write_changed(file, work.output_name(file, "metadata.pdf"));
 }
 
 /* --- pdf.attach --------------------------------------------------------------------------------*/
@@ -233,7 +220,7 @@ void attach(Work &work)
     if (json_get_object(work.input(), "factur_x", &invoice)) {
         add_factur_x(work, attacher, file, invoice);
     }
-    write_changed(work, file, work.output_name(file, "attached.pdf"));
+    work.write_changed(file, work.output_name(file, "attached.pdf"));
 }
 
 } // namespace

@@ -84,20 +84,6 @@ void split(Work &work)
 
 /* --- pdf.rotate --------------------------------------------------------------------------------*/
 
-/* Encryption stays as it is; where there is none the file's id is made of its content, so that the
- * same job gives the same bytes. */
-void write_changed(Work &work, Document &file, const std::string &name)
-{
-    bool encrypted = file.qpdf->isEncrypted();
-    work.write(*file.qpdf, name, [encrypted](QPDFWriter &writer) {
-        if (!encrypted) {
-            writer.setDeterministicID(true);
-        }
-    });
-    work.note_warnings(file);
-    work.succeed();
-}
-
 void rotate(Work &work)
 {
     Document file = work.open("/file");
@@ -107,7 +93,7 @@ void rotate(Work &work)
     for (size_t page : operations::page_numbers(ranges, file.pages.size(), "/pages")) {
         file.pages[page].rotatePage(angle, relative);
     }
-    write_changed(work, file, work.output_name(file, "rotated.pdf"));
+    work.write_changed(file, work.output_name(file, "rotated.pdf"));
 }
 
 /* --- pdf.encrypt, pdf.decrypt, pdf.linearize ---------------------------------------------------*/

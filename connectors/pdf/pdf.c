@@ -4,6 +4,7 @@
 #include "pdf.h"
 
 #include "operations.h"
+#include "render.h"
 
 #include "pdf_schemas.h"
 
@@ -63,6 +64,7 @@ static hub_instance *create(const hub_host *host)
 static void destroy(hub_instance *instance)
 {
     struct pdf *self = (struct pdf *)instance;
+    render_cache_free(self->cache);
     free(self);
 }
 

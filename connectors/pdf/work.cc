@@ -349,6 +349,19 @@ void Work::write(QPDF &qpdf, const std::string &name,
     json_object_array_add(outputs, made);
 }
 
+void Work::write_changed(Document &document, const std::string &name)
+{
+    bool encrypted = document.qpdf->isEncrypted();
+    write(*document.qpdf, name, [encrypted](QPDFWriter &writer) {
+        writer.setMinimumPDFVersion("1.7");
+        if (!encrypted) {
+            writer.setDeterministicID(true);
+        }
+    });
+    note_warnings(document);
+    succeed();
+}
+
 void Work::note_warnings(Document &document)
 {
     json_object *warnings;

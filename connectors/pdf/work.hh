@@ -104,6 +104,10 @@ class Work {
      * the writer. The name is "name" of the input, or `otherwise`. */
     void write(QPDF &qpdf, const std::string &name,
                const std::function<void(QPDFWriter &)> &configure = nullptr);
+    /* A document of the input that was changed: encryption stays as it is; where there is none the
+     * file's id is made of its content, so that the same job gives the same bytes. Then succeeds.
+     */
+    void write_changed(Document &document, const std::string &name);
     std::string output_name(const Document &document, const std::string &otherwise) const;
 
     json_object *result() const; /* members for the result; borrowed */
