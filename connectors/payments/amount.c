@@ -2,6 +2,8 @@
 
 #include "connectors/common/money.h"
 
+#include <string.h>
+
 const struct digits_rule DIGITS_ISO[] = {{"", 0, 0}};
 
 /* https://docs.stripe.com/currencies: "Zero-decimal currencies", "Three-decimal currencies" (the
@@ -109,8 +111,21 @@ int amount_append_decimal(const struct digits_rule *rules, struct str currency, 
     return err;
 }
 
+/* "5.00" of a currency without decimals is 5. */
+static struct str without_zeros(struct str text)
+{
+    if (!text.ptr || !memchr(text.ptr, '.', text.len)) {
+        return text;
+    }
+    while (text.ptr[text.len - 1] == '0') {
+        text.len--;
+    }
+    text.len -= text.ptr[text.len - 1] == '.';
+    return text;
+}
+
 bool amount_from_decimal(struct str currency, struct str text, int64_t *ret_amount)
 {
     const struct currency *known = currency_find(currency);
-    return known && money_parse(text, known->exponent, ret_amount) == 0;
+    return known && money_parse(without_zeros(text), known->exponent, ret_amount) == 0;
 }

@@ -1,5 +1,7 @@
 #include "order.h"
 
+#include "connectors/common/money.h"
+
 #include <string.h>
 
 #define CARD_DIGITS_MIN 12
@@ -164,6 +166,10 @@ static int read_amount(struct order *self, struct hub_error *error)
     if (self->operation != OP_STORE && self->has_amount != (self->currency.len > 0)) {
         return hub_fail(error, HUB_ERR_INVALID_INPUT,
                         "amount_minor and currency belong together: give both or neither");
+    }
+    if (self->currency.len > 0 && !currency_find(self->currency)) {
+        return hub_fail(error, HUB_ERR_INVALID_INPUT, "%.*s is not a currency of ISO 4217",
+                        STR_ARG(self->currency));
     }
     if (self->has_amount && self->amount <= 0) {
         return hub_fail(error, HUB_ERR_INVALID_INPUT, "amount_minor must be more than 0");
