@@ -170,7 +170,7 @@ int address_parse(struct str text, struct arena *arena, struct mailbox *ret_mail
                   struct hub_error *error)
 {
     const char *at = text.len > 0 ? memrchr(text.ptr, '@', text.len) : NULL;
-    struct str ascii;
+    struct str ascii = {0};
     struct mailbox mailbox = {0};
     if (!at || text.len > ADDRESS_MAX) {
         return refuse(error, "an address is local-part@domain, of at most 320 bytes");

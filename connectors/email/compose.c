@@ -383,11 +383,11 @@ static void append_alternatives(struct composer *self)
     }
     if (plain) {
         count > 1 ? next_part(self, boundary) : (void)0;
-        append_text_part(self, "text/plain", (struct str){0}, text);
+        append_text_part(self, "text/plain", STR(""), text);
     }
     if (letter->html.ptr) {
         count > 1 ? next_part(self, boundary) : (void)0;
-        append_text_part(self, "text/html", (struct str){0}, letter->html);
+        append_text_part(self, "text/html", STR(""), letter->html);
     }
     if (self->calendar.ptr) {
         count > 1 ? next_part(self, boundary) : (void)0;

@@ -100,7 +100,7 @@ static void talk(struct verification *self, unsigned left_ms)
         code = curl_easy_perform(session.easy);
     }
     struct server server = self->lane.server;
-    char why[REPLY_TEXT_MAX + 8] = "";
+    char why[REPLY_TEXT_MAX + 16] = "";
     if (self->lane.last.code >= 400) {
         snprintf(why, sizeof why, "%d %s", self->lane.last.code, self->lane.last.text);
     }
