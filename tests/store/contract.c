@@ -14,7 +14,7 @@ int main(int argc, char **argv)
         {"accounts", contract_accounts},
         {"jobs", contract_jobs},   {"flows", contract_flows},     {"artifacts", contract_artifacts},
         {"lists", contract_lists}, {"batches", contract_batches}, {"failures", contract_failures},
-        {"keep", contract_keep},
+        {"keep", contract_keep},   {"bulk", contract_bulk},
     };
     int failed = 0;
 

@@ -126,6 +126,7 @@ int contract_artifacts(void);
 int contract_lists(void);
 int contract_keep(void);
 int contract_batches(void);
+int contract_bulk(void);
 int contract_failures(void);
 /* What the process does that test_acknowledged_work_survives_kill() kills. Does not return. */
 void contract_child(const char *dir, int ack_fd);
