@@ -293,7 +293,8 @@ struct store_ledger_append {
 };
 
 /* Entries in their order. One call looks at a bounded number of them, and gives 256 KiB of bodies,
- * or one more entry, at most: it may return fewer than `limit`, even none, with `ret_more`; the next call then goes on with `after` = ret_next. */
+ * or one more entry, at most: it may return fewer than `limit`, even none, with `ret_more`; the
+ * next call then goes on with `after` = ret_next. */
 struct store_ledger_list {
     int64_t after;        /* seq; 0: from the first */
     int64_t from;         /* 0: open; inclusive */
@@ -551,7 +552,8 @@ struct store_sqlite_options {
     const char *synchronous;  /* NULL: "FULL"; the power-cut test shows what "NORMAL" loses */
     struct blob_store *blobs; /* borrowed; outlives the store */
     uint64_t reserve_bytes;   /* free space below which new work is refused; 0: 64 MiB */
-    uint64_t wal_bytes;       /* length of the log, taken at the start; 0: 64 MiB */
+    uint64_t wal_bytes;       /* length of the log, taken at the start; 0: 64 MiB, or an eighth of
+                               * what is free if that is less */
     uint64_t idempotency_max; /* keys kept at once, some 12 bytes of memory each; 0: 32 Mi */
     uint64_t events_max;      /* events kept, about; 0: 1,000,000 */
     int64_t events_keep_ms;   /* and for how long; 0: 24 hours */

@@ -6,14 +6,19 @@
  *
  * While the pool writes one buffer the socket fills the other; when that is full as well the socket
  * is paused: so an upload holds two buffers, whatever its size.
+ *
+ * An Idempotency-Key gives the artifact its id. So a second upload under the same key meets the
+ * first one in the store, and is answered with it if it has the same bytes, name and media type.
  */
 #include "api/artifacts.h"
 
+#include "api/idempotency.h"
 #include "api/render.h"
 #include "base/clock.h"
 #include "base/disposition.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define UPLOAD_BUFFER (256u * 1024)
 
@@ -24,6 +29,7 @@ struct upload {
     struct blob_store *blobs;
     struct api_call *call; /* NULL once it was answered */
     struct artifact_record artifact;
+    struct store_idempotency idempotency;
     struct blob_writer writer;
     struct blob_pending pending;
     struct buf filling; /* the socket's */
@@ -106,6 +112,7 @@ static void abandon(struct upload *self)
     int err = self->err < 0 ? self->err : self->body_err;
 
     self->call = NULL;
+    idempotency_end(self->api, &self->idempotency);
     if (err == HUB_ERR_TOO_LARGE) {
         api_fail(call, err, "an artifact has at most %llu bytes",
                  (unsigned long long)call->api->config.artifact_max);
@@ -115,25 +122,88 @@ static void abandon(struct upload *self)
     begin_work(self, WORK_CLEAN);
 }
 
+static void answer(struct api_call *call, const struct artifact_record *artifact, bool replayed)
+{
+    char path[sizeof "/v1/artifacts/" + ID_TEXT_LEN] = "/v1/artifacts/";
+    const struct http_header headers[] = {{STR("Location"), {path, sizeof path - 1}},
+                                          {STR("Idempotency-Replayed"), STR("true")}};
+    struct buf body;
+
+    id_format(&artifact->id, path + sizeof "/v1/artifacts/" - 1);
+    buf_init(&body, 16 * 1024);
+    render_artifact(&body, artifact);
+    api_reply_with(call, 201, buf_view(&body), headers, replayed ? 2 : 1);
+    buf_release(&body);
+}
+
+static bool same_upload(const struct artifact_record *a, const struct artifact_record *b)
+{
+    return str_eq(a->sha256, b->sha256) && str_eq(a->name, b->name) &&
+           str_eq(a->media_type, b->media_type);
+}
+
+static void on_existing(struct store_op *op, void *context)
+{
+    struct upload *self = context;
+    const struct artifact_record *existing = &op->artifact_get.ret_artifact;
+
+    if (op->err == 0 && same_upload(existing, &self->artifact)) {
+        struct api_call *call = self->call;
+        self->call = NULL;
+        idempotency_end(self->api, &self->idempotency);
+        answer(call, existing, true);
+        begin_work(self, WORK_CLEAN);
+        return;
+    }
+    self->err = op->err < 0 ? hub_fail(&self->error, op->err, "the artifact could not be read")
+                            : hub_fail(&self->error, HUB_ERR_IDEMPOTENCY_MISMATCH,
+                                       "the key was used for another upload");
+    abandon(self);
+}
+
+/* The first upload under this key. */
+static void read_existing(struct upload *self)
+{
+    struct store_op *op = store_op_new(STORE_ARTIFACT_GET);
+
+    if (op == NULL) {
+        self->err = hub_fail(&self->error, HUB_ERR_NOMEM, "out of memory");
+        abandon(self);
+        return;
+    }
+    op->artifact_get.id = self->artifact.id;
+    op->done = on_existing;
+    op->context = self;
+    api_submit(self->call, op);
+}
+
 static void on_inserted(struct store_op *op, void *context)
 {
     struct upload *self = context;
-    struct api_call *call = self->call;
-    char path[sizeof "/v1/artifacts/" + ID_TEXT_LEN] = "/v1/artifacts/";
-    struct http_header location = {STR("Location"), {path, sizeof path - 1}};
-    struct buf body;
 
+    if (op->err == HUB_ERR_CONFLICT && self->idempotency.given) {
+        read_existing(self);
+        return;
+    }
     if (op->err < 0) {
         self->err = hub_fail(&self->error, op->err, "the artifact could not be stored");
         abandon(self);
         return;
     }
-    id_format(&self->artifact.id, path + sizeof "/v1/artifacts/" - 1);
-    buf_init(&body, 16 * 1024);
-    render_artifact(&body, &self->artifact);
-    api_reply_with(call, 201, buf_view(&body), &location, 1);
-    buf_release(&body);
+    idempotency_end(self->api, &self->idempotency);
+    answer(self->call, &self->artifact, false);
     upload_free(self);
+}
+
+/* A UUID of version 8 (RFC 9562 §5.8) from the scope of the key. */
+static struct id id_of_key(const struct store_idempotency *idempotency)
+{
+    struct id id;
+
+    memcpy(id.bytes, idempotency->scope.bytes, sizeof id.bytes);
+    id.bytes[6] = (uint8_t)(0x80 | (id.bytes[6] & 0x0f));
+    id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
+    return id;
 }
 
 static void insert(struct upload *self)
@@ -148,7 +218,8 @@ static void insert(struct upload *self)
         return;
     }
     sha256_hex(&self->pending.digest, self->sha256);
-    self->artifact.id = id_next(&call->api->ids, now);
+    self->artifact.id =
+        self->idempotency.given ? id_of_key(&self->idempotency) : id_next(&call->api->ids, now);
     self->artifact.size = self->pending.size;
     self->artifact.sha256 = str_of(self->sha256, SHA256_HEX_LEN);
     self->artifact.created_at = now;
@@ -233,6 +304,7 @@ void api_artifact_create(struct api_call *call)
 {
     struct http_request *req = call->req;
     struct str type = http_header(req, "content-type");
+    struct store_idempotency idempotency;
     struct upload *self;
 
     if (type.ptr == NULL) {
@@ -246,9 +318,17 @@ void api_artifact_create(struct api_call *call)
         api_fail(call, HUB_ERR_STORAGE_FULL, "there is no space for new artifacts");
         return;
     }
+    if (idempotency_read(call, &idempotency) < 0) {
+        return;
+    }
     self = calloc(1, sizeof *self);
     if (self == NULL) {
         api_fail(call, HUB_ERR_NOMEM, "out of memory");
+        return;
+    }
+    self->idempotency = idempotency;
+    if (!idempotency_begin(call, &self->idempotency)) {
+        free(self);
         return;
     }
     self->api = call->api;

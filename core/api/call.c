@@ -151,6 +151,22 @@ bool api_query_u64(struct api_call *call, const char *name, uint64_t min, uint64
     return true;
 }
 
+bool api_query_bool(struct api_call *call, const char *name, bool fallback, bool *ret_value)
+{
+    struct str text;
+
+    if (!api_query(call, name, &text)) {
+        return false;
+    }
+    bool yes = str_eq(text, STR("true"));
+    if (text.ptr != NULL && !yes && !str_eq(text, STR("false"))) {
+        api_fail(call, HUB_ERR_BAD_REQUEST, "parameter %s must be true or false", name);
+        return false;
+    }
+    *ret_value = text.ptr != NULL ? yes : fallback;
+    return true;
+}
+
 bool api_query_time(struct api_call *call, const char *name, int64_t *ret_ms)
 {
     struct str text;

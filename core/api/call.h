@@ -124,6 +124,7 @@ bool api_path_id(struct api_call *call, unsigned index, struct id *ret_id);
 bool api_query(struct api_call *call, const char *name, struct str *ret_value); /* empty: absent */
 bool api_query_u64(struct api_call *call, const char *name, uint64_t min, uint64_t max,
                    uint64_t fallback, uint64_t *ret_value);
+bool api_query_bool(struct api_call *call, const char *name, bool fallback, bool *ret_value);
 bool api_query_time(struct api_call *call, const char *name, int64_t *ret_ms); /* 0: absent */
 
 /* --- Talking to the store ----------------------------------------------------------------------*/

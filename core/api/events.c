@@ -183,17 +183,17 @@ static bool read_filters(struct subscriber *self)
 {
     struct api_call *call = self->call;
     struct str last = http_header(call->req, "last-event-id");
-    struct str job, progress;
+    struct str job;
 
     if (!api_query(call, "job", &job) || !api_query(call, "type", &self->type) ||
-        !api_query(call, "queue", &self->queue) || !api_query(call, "progress", &progress)) {
+        !api_query(call, "queue", &self->queue) ||
+        !api_query_bool(call, "progress", true, &self->progress)) {
         return false;
     }
     if (job.ptr != NULL && !id_parse(job, &self->job)) {
         api_fail(call, HUB_ERR_BAD_REQUEST, "parameter job must be an id");
         return false;
     }
-    self->progress = !str_eq(progress, STR("false"));
     if (last.ptr != NULL && !str_to_u64(last, INT64_MAX, &self->seq)) {
         api_fail(call, HUB_ERR_BAD_REQUEST, "Last-Event-ID must be a number");
         return false;

@@ -4,7 +4,7 @@
  * The key's scope is the API key and the path. The same key with another body is refused (422), the
  * same key while the first request is still being worked on too (409); otherwise the first answer
  * is given again, marked `Idempotency-Replayed: true`. Kept for 24 hours in the store, with the job
- * that it made and in the same transaction.
+ * that it made and in the same transaction; of an upload for as long as the artifact is there.
  *
  * Thread: [loop]. Private to core/api.
  */

@@ -32,6 +32,7 @@ const struct option command_global_options[] = {
     {"quiet", 'q', NULL, "no progress, no remarks", WORD_ANY},
     {"color", 0, "WHEN", "auto (the default), always or never", WORD_COLOUR},
     {"help", 'h', NULL, "explain the command", WORD_ANY},
+    {"version", 'V', NULL, "the same as `hubctl version`", WORD_ANY},
     {0},
 };
 

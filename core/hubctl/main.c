@@ -113,6 +113,9 @@ static int dispatch(struct app *app, const struct chosen *chosen, const struct o
     if (options_has(options, "help")) {
         return show_help(app, chosen);
     }
+    if (!chosen->command && options_has(options, "version")) {
+        return cmd_version.run(app, options);
+    }
     if (!chosen->command || !chosen->command->run) {
         show_help(app, chosen);
         return EXITS_USAGE;

@@ -244,6 +244,8 @@ struct scanned_file {
     struct descriptor *descriptor;
     struct wire_confined confined; /* with `descriptor` */
     struct hub_error refusal;      /* err is 0 if there is none */
+    struct scan *scan;             /* while it is being looked at */
+    struct runner *runner;
 };
 
 /* The version that was made from this very file, if it is in use. */

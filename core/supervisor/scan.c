@@ -2,7 +2,7 @@
  * scan.c — looks through the connector directories.
  *
  *     files are listed and opened in the pool of threads → each new or changed one is loaded by a
- *     runner of its own, in inspect mode, one after the other → catalog_apply()
+ *     runner of its own, in inspect mode, a few at once → catalog_apply()
  */
 #include "supervisor/internal.h"
 
@@ -14,15 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FILES_MAX 1024 /* in all directories */
+#define FILES_MAX   1024 /* in all directories */
+#define RUNNERS_MAX 8    /* at once: one that hangs holds up nobody but the end of the scan */
 
 struct scan {
     struct supervisor *supervisor;
     uv_work_t work;
     struct scanned_file *files;
     unsigned count;
-    unsigned at; /* the file that is being looked at */
-    struct runner *runner;
+    unsigned next;    /* the file to look at */
+    unsigned running; /* files that are being looked at */
     bool stopped;
 };
 
@@ -76,7 +77,7 @@ static void list_files(uv_work_t *work)
     }
 }
 
-/* --- On the loop: one file after the other -----------------------------------------------------*/
+/* --- On the loop -------------------------------------------------------------------------------*/
 
 static void scan_free(struct scan *self)
 {
@@ -120,48 +121,47 @@ static bool inspect(struct scan *self, struct scanned_file *file)
         .config = supervisor_wire_config(supervisor, NULL, file->path),
         .connector_fd = file->fd,
         .events = &SCAN_EVENTS,
-        .owner = self,
+        .owner = file,
     };
     birth.config.mode = WIRE_INSPECT;
-    return runner_new(&supervisor->house, &birth, &self->runner, &file->refusal) == 0;
+    file->scan = self;
+    return runner_new(&supervisor->house, &birth, &file->runner, &file->refusal) == 0;
 }
 
 static void go_on(struct scan *self)
 {
-    for (; self->at < self->count && !self->stopped; self->at++) {
-        struct scanned_file *file = &self->files[self->at];
-        if (file->refusal.err == 0 && inspect(self, file)) {
-            return;
-        }
+    while (self->next < self->count && self->running < RUNNERS_MAX && !self->stopped) {
+        struct scanned_file *file = &self->files[self->next++];
+        self->running += file->refusal.err == 0 && inspect(self, file);
     }
-    finish(self);
+    if (self->running == 0) {
+        finish(self);
+    }
 }
 
 static void on_confined(void *owner, const struct wire_confined *confined)
 {
-    struct scan *self = owner;
-    self->files[self->at].confined = *confined;
+    struct scanned_file *file = owner;
+    file->confined = *confined;
 }
 
 static void on_ready(void *owner, struct runner *runner, struct str descriptor)
 {
-    struct scan *self = owner;
-    struct scanned_file *file = &self->files[self->at];
+    struct scanned_file *file = owner;
     (void)runner;
     (void)!descriptor_parse(descriptor, &file->descriptor, &file->refusal);
 }
 
 static void on_gone(void *owner, struct runner *runner, const struct runner_death *death)
 {
-    struct scan *self = owner;
-    struct scanned_file *file = &self->files[self->at];
+    struct scanned_file *file = owner;
     (void)runner;
     if (!file->descriptor && file->refusal.err == 0) {
         (void)hub_fail(&file->refusal, HUB_ERR_INVALID_INPUT, "%.*s", STR_ARG(death->reason));
     }
-    self->runner = NULL;
-    self->at++;
-    go_on(self);
+    file->runner = NULL;
+    file->scan->running--;
+    go_on(file->scan);
 }
 
 /* Nothing is in flight while a file is inspected. */
@@ -229,10 +229,16 @@ int scan_start(struct supervisor *self)
 
 void scan_stop(struct supervisor *self)
 {
-    if (self->scan) {
-        self->scan->stopped = true;
-        if (self->scan->runner) {
-            runner_kill(self->scan->runner, RUNNER_END_KILLED, 0, "hubd is stopping");
+    struct scan *scan = self->scan;
+
+    if (!scan) {
+        return;
+    }
+    scan->stopped = true;
+    /* Each tells of its end in a later turn. */
+    for (unsigned i = 0; i < scan->next; i++) {
+        if (scan->files[i].runner) {
+            runner_kill(scan->files[i].runner, RUNNER_END_KILLED, 0, "hubd is stopping");
         }
     }
 }

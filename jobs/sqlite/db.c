@@ -103,15 +103,17 @@ int lite_db_open(struct lite_db *self, const char *path, const char *synchronous
                                  SQLITE_OPEN_EXRESCODE,
                              NULL);
     if (rc != SQLITE_OK) {
-        int err = fail_db(self, rc, "cannot open the database", error);
+        int err = fail_db(self, rc, path, error);
         lite_db_close(self);
         return err;
     }
-    int err = configure(self, synchronous, read_only, error);
+    struct hub_error why;
+    int err = configure(self, synchronous, read_only, &why);
     if (err < 0) {
         lite_db_close(self);
+        return hub_fail(error, err, "%s: %s", path, why.detail);
     }
-    return err;
+    return 0;
 }
 
 int lite_db_prepare(struct lite_db *self, unsigned users, struct hub_error *error)

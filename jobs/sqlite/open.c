@@ -6,7 +6,9 @@
 #include <string.h>
 
 #define RESERVE_DEFAULT         ((uint64_t)64 << 20)
-#define WAL_DEFAULT             ((uint64_t)64 << 20)
+#define WAL_DEFAULT             ((uint64_t)64 << 20) /* or this part of a small file system */
+#define WAL_SHARE               8
+#define WAL_LEAST               ((uint64_t)4 << 20)
 #define IDEMPOTENCY_MAX_DEFAULT ((uint64_t)32 << 20)
 #define EVENTS_MAX_DEFAULT      1000000
 #define EVENTS_KEEP_MS_DEFAULT  ((int64_t)24 * 3600 * 1000)
@@ -287,6 +289,13 @@ static const struct store_backend_vtable vtable = {
 
 #define DEFAULT(value, otherwise) ((value) != 0 ? (value) : (otherwise))
 
+static uint64_t default_wal_bytes(const struct store_sqlite_options *options)
+{
+    uint64_t share = blob_free_bytes(options->blobs) / WAL_SHARE;
+
+    return share > WAL_DEFAULT ? WAL_DEFAULT : share < WAL_LEAST ? WAL_LEAST : share;
+}
+
 static struct lite *lite_new(const struct store_sqlite_options *options, struct log *log)
 {
     struct lite *self = calloc(1, sizeof *self);
@@ -299,7 +308,7 @@ static struct lite *lite_new(const struct store_sqlite_options *options, struct 
     self->blobs = options->blobs;
     self->options = (struct store_sqlite_options){
         .reserve_bytes = DEFAULT(options->reserve_bytes, RESERVE_DEFAULT),
-        .wal_bytes = DEFAULT(options->wal_bytes, WAL_DEFAULT),
+        .wal_bytes = DEFAULT(options->wal_bytes, default_wal_bytes(options)),
         .events_max = DEFAULT(options->events_max, EVENTS_MAX_DEFAULT),
         .events_keep_ms = DEFAULT(options->events_keep_ms, EVENTS_KEEP_MS_DEFAULT),
         .keep_items_max = DEFAULT(options->keep_items_max, STORE_KEEP_ITEMS_MAX),

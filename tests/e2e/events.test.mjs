@@ -166,3 +166,9 @@ test('a dead letter does not hold up the stream', async () => {
   await answered(await hub.fetch('/healthz'), 200);
   stream.close();
 });
+
+test('a parameter that is neither true nor false is refused', async () => {
+  const answer = await hub.exchange({ path: '/v1/events?progress=banana' });
+  assert.equal(answer.status, 400);
+  assert.match(answer.json().detail, /progress must be true or false/);
+});

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 
-import { SLOW, answered, startHubd } from './lib/hubd.mjs';
+import { SLOW, answered, startHubd, until } from './lib/hubd.mjs';
 import { begin, response as answerOf } from './lib/http.mjs';
 import { assertProblem } from './lib/problem.mjs';
 
@@ -230,4 +230,46 @@ test('a client that goes away while it waits does no harm', async () => {
   request.destroy();
   assert.ok(await answer instanceof Error);
   assert.equal((await hub.finished(job.id)).state, 'succeeded');
+});
+
+// --- Uploads -------------------------------------------------------------------------------------
+
+const upload = (bytes, headers) => hub.exchange({
+  method: 'POST', path: '/v1/artifacts', body: bytes,
+  headers: { 'content-type': 'text/plain', 'idempotency-key': 'upload-1', ...headers },
+});
+
+test('an upload under a known key gives the same artifact, once', async () => {
+  const first = await upload('some bytes');
+  assert.equal(first.status, 201);
+  assert.equal(first.headers['idempotency-replayed'], undefined);
+  const second = await upload('some bytes');
+  assert.equal(second.status, 201);
+  assert.equal(second.headers['idempotency-replayed'], 'true');
+  assert.equal(second.headers.location, first.headers.location);
+  assert.deepEqual(JSON.parse(second.body), JSON.parse(first.body));
+  const other = JSON.parse((await upload('some bytes', { 'idempotency-key': 'upload-2' })).body);
+  assert.notEqual(other.id, JSON.parse(first.body).id);
+});
+
+test('another upload under a known key is refused', async () => {
+  assert.equal((await upload('some bytes')).status, 201);
+  for (const [bytes, headers] of [['other bytes', {}], ['some bytes', { 'content-type': 'text/css' }],
+    ['some bytes', { 'content-disposition': 'attachment; filename="x.txt"' }]]) {
+    const answer = await upload(bytes, headers);
+    assert.equal(answer.status, 422, answer.body.toString());
+    assert.equal(JSON.parse(answer.body).code, 'idempotency_mismatch');
+  }
+});
+
+test('while an upload is under way its key is taken', async () => {
+  const headers = { 'content-type': 'text/plain', 'idempotency-key': 'upload-3' };
+  const slow = begin({ port: hub.port, key: hub.key, method: 'POST', path: '/v1/artifacts',
+    headers: { ...headers, 'content-length': '4' } });
+  const first = answerOf(slow);
+  slow.write('ab');
+  await until(async () => (await upload('abcd', headers)).status === 409, 'the key to be taken');
+  slow.end('cd');
+  assert.equal((await first).statusCode, 201);
+  (await first).resume();
 });

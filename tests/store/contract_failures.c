@@ -347,15 +347,15 @@ static void assert_kept(struct harness *h, struct id id)
 /* How many entries there are, all as they must be. */
 static int64_t verify_ledger(struct harness *h)
 {
-    struct store_op *op = harness_op(h, STORE_LEDGER_VERIFY);
-    struct store_ledger_verify so_far;
+    struct store_ledger_verify so_far = {0};
+    struct store_op *op;
 
     do {
-        so_far = op->ledger_verify;
         op = harness_op(h, STORE_LEDGER_VERIFY);
         op->ledger_verify = so_far;
         assert_int_equal(harness_run(h, op), 0);
         assert_int_equal(op->ledger_verify.ret_first_bad, 0);
+        so_far = op->ledger_verify;
     } while (op->ledger_verify.ret_more);
     return op->ledger_verify.seq;
 }

@@ -4,6 +4,8 @@
  */
 #include "fixture.h"
 
+#include "base/clock.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,6 +151,24 @@ static void one_that_never_loads_is_given_up(void **state)
     self->config.connector_dirs = self->dirs;
     fixture_restart(self);
     assert_refused(self, "hang.so", "loading the connector took too long");
+}
+
+/* Files are looked at side by side: those that hang take their time together. */
+static void several_that_hang_are_waited_for_once(void **state)
+{
+    struct fixture *self = *state;
+    put_flawed(self, "load_hang", "hang1.so");
+    put_flawed(self, "load_hang", "hang2.so");
+    put_flawed(self, "load_hang", "hang3.so");
+    put_flawed(self, "none", "small.so");
+    self->config.hello_timeout_ms = 2000;
+    self->config.connector_dirs = self->dirs;
+    int64_t began = clock_mono_ms();
+    fixture_restart(self);
+    assert_true(clock_mono_ms() - began < 4000);
+    assert_refused(self, "hang1.so", "loading the connector took too long");
+    assert_refused(self, "hang3.so", "loading the connector took too long");
+    assert_int_equal(fixture_connector(self, "small").health, CONNECTOR_READY);
 }
 
 static void descriptors_are_read(void **state)
@@ -310,6 +330,7 @@ int main(void)
         TEST(files_that_are_no_connectors),
         TEST(foreign_files_are_refused),
         TEST(one_that_never_loads_is_given_up),
+        TEST(several_that_hang_are_waited_for_once),
         TEST(descriptors_are_read),
         TEST(a_new_version_takes_over),
         TEST(a_scan_without_changes_changes_nothing),
