@@ -143,11 +143,26 @@ static enum job_state decide_succeed(struct jobs *self, struct job *job, struct 
     return decide_fail(self, job, op, outcome);
 }
 
+static enum job_state decide_unknown(struct jobs *self, struct job *job, struct store_op *op,
+                                     const struct jobs_outcome *outcome);
+
+/* Was it killed in the midst of what nobody will repeat with its key any more? Then "failed" would
+ * be a guess. */
+static bool ends_in_doubt(const struct job *job, const struct jobs_outcome *outcome)
+{
+    bool killed = outcome->outcome == ATTEMPT_CRASHED || outcome->outcome == ATTEMPT_DEADLINE;
+    return killed && !outcome->untouched && job->safety == JOB_SAFE_WITH_KEY;
+}
+
 static enum job_state decide_retry(struct jobs *self, struct job *job, struct store_op *op,
                                    const struct jobs_outcome *outcome)
 {
     struct store_job_move *move = &op->job_move;
+    bool used_up = job->crashes >= JOB_CRASHES_MAX || job->charged >= job->max_attempts;
 
+    if (used_up && ends_in_doubt(job, outcome)) {
+        return decide_unknown(self, job, op, outcome);
+    }
     write_attempt_error(op, outcome);
     if (job->crashes >= JOB_CRASHES_MAX) {
         write_error(move, HUB_ERR_RUNNER_CRASHED);

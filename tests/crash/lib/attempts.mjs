@@ -58,7 +58,9 @@ function verdict(attempt, safety, charged, crashes, maxAttempts) {
   if (ENDS_AT_ONCE[outcome]) return ENDS_AT_ONCE[outcome];
   if (safety === 'never' && IN_DOUBT.has(outcome)) return 'unknown';
   if (outcome === 'released' || outcome === 'cancelled') return null;
-  return charged >= maxAttempts || crashes >= CRASHES_MAX ? 'failed' : null;
+  if (charged < maxAttempts && crashes < CRASHES_MAX) return null;
+  const killed = outcome === 'crashed' || outcome === 'deadline';
+  return safety === 'key' && killed ? 'unknown' : 'failed';
 }
 
 /**

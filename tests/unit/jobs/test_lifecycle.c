@@ -334,6 +334,27 @@ static void test_crash_limit(void **state)
     world_close(&w);
 }
 
+/* What is repeated with a key, and killed when no attempt is left, may have happened. */
+static void test_crash_limit_with_key(void **state)
+{
+    static const enum attempt_outcome KILLED[] = {ATTEMPT_CRASHED, ATTEMPT_DEADLINE};
+    (void)state;
+    for (size_t k = 0; k < sizeof KILLED / sizeof KILLED[0]; k++) {
+        struct world w;
+        world_open(&w, NULL);
+        struct id id = world_submit(&w, (struct job_record){.max_attempts = JOB_CRASHES_MAX,
+                                                            .retry_safety = JOB_SAFE_WITH_KEY});
+        for (int i = 1; i <= JOB_CRASHES_MAX; i++) {
+            world_finish(&w, world_started(&w, &id),
+                         &(struct jobs_outcome){.outcome = KILLED[k], .cause = STR("signal")});
+            world_advance(&w, 10000);
+        }
+        assert_int_equal(world_row(&w, &id)->job.state, JOB_UNKNOWN);
+        assert_true(str_eq(world_row(&w, &id)->job.error_code, STR("outcome_unknown")));
+        world_close(&w);
+    }
+}
+
 static void test_crash_codes(void **state)
 {
     (void)state;
@@ -573,6 +594,7 @@ int main(void)
         cmocka_unit_test(test_fence),
         cmocka_unit_test(test_finish_twice_before_commit),
         cmocka_unit_test(test_crash_limit),
+        cmocka_unit_test(test_crash_limit_with_key),
         cmocka_unit_test(test_crash_codes),
         cmocka_unit_test(test_released_without_end),
         cmocka_unit_test(test_artifacts),
