@@ -189,6 +189,81 @@ static void endless_log(uint64_t token)
     result(token, (struct wire_result){.json = STR("{}")});
 }
 
+/* --- hub.keep/1 and hub.ledger/1 ---------------------------------------------------------------*/
+
+static void get(uint64_t token, uint32_t call, struct str key)
+{
+    struct wire_keep_get body = {.call = call, .key = key};
+    (void)!wire_send_keep_get(&channel, token, &body, NULL, 0);
+}
+
+static void keep_for_foreign_token(uint64_t token)
+{
+    get(token + 1000, 1, STR("key"));
+}
+
+static void keep_after_result(uint64_t token)
+{
+    result(token, (struct wire_result){.json = STR("{}")});
+    get(token, 1, STR("key"));
+}
+
+static void keep_without_key(uint64_t token)
+{
+    get(token, 1, STR(""));
+}
+
+static void keep_key_not_utf8(uint64_t token)
+{
+    get(token, 1, STR("\xff"));
+}
+
+static void keep_same_number(uint64_t token)
+{
+    get(token, 7, STR("a"));
+    get(token, 7, STR("b"));
+}
+
+static void keep_too_many(uint64_t token)
+{
+    for (uint32_t i = 0; i <= WIRE_CALLS_MAX; i++) {
+        get(token, i, STR("key"));
+    }
+}
+
+static void keep_removes_a_value(uint64_t token)
+{
+    struct wire_keep_put body = {.removes = 1, .key = STR("key"), .value = STR("value")};
+    (void)!wire_send_keep_put(&channel, token, &body, NULL, 0);
+}
+
+static void keep_list_of_none(uint64_t token)
+{
+    (void)!wire_send_keep_list(&channel, token, &(struct wire_keep_list){.limit = 0}, NULL, 0);
+}
+
+static void entry_not_an_object(uint64_t token)
+{
+    struct wire_ledger_append body = {.kind = STR("intent"), .body = STR("[1]")};
+    (void)!wire_send_ledger_append(&channel, token, &body, NULL, 0);
+}
+
+static void entry_of_no_kind(uint64_t token)
+{
+    struct wire_ledger_append body = {.kind = STR("In Tent"), .body = STR("{}")};
+    (void)!wire_send_ledger_append(&channel, token, &body, NULL, 0);
+}
+
+/* As many calls as there may be, and then it dies with all of them unanswered. */
+static void keep_and_death(uint64_t token)
+{
+    for (uint32_t i = 0; i < WIRE_CALLS_MAX; i++) {
+        get(token, i, STR("key"));
+    }
+    (void)!wire_channel_flush_wait(&channel, 1000);
+    kill(getpid(), SIGKILL);
+}
+
 static const struct {
     const char *name;
     void (*tell)(uint64_t token);
@@ -197,13 +272,22 @@ static const struct {
     {                                                                                              \
 #name, name                                                                                \
     }
-    LIE(unknown_type),          LIE(huge_frame),          LIE(frame_of_hubd),
-    LIE(malformed_result),      LIE(foreign_token),       LIE(two_results),
-    LIE(ready_again),           LIE(sends_descriptors),   LIE(unknown_artifact),
-    LIE(same_artifact_twice),   LIE(artifact_count_lies), LIE(progress_not_utf8),
-    LIE(same_artifact_name),    LIE(artifact_with_path),  LIE(result_not_json),
-    LIE(result_too_large),      LIE(code_not_a_name),     LIE(message_not_utf8),
-    LIE(details_not_an_object), LIE(result_and_death),    LIE(endless_log),
+    LIE(unknown_type),          LIE(huge_frame),
+    LIE(frame_of_hubd),         LIE(malformed_result),
+    LIE(foreign_token),         LIE(two_results),
+    LIE(ready_again),           LIE(sends_descriptors),
+    LIE(unknown_artifact),      LIE(same_artifact_twice),
+    LIE(artifact_count_lies),   LIE(progress_not_utf8),
+    LIE(same_artifact_name),    LIE(artifact_with_path),
+    LIE(result_not_json),       LIE(result_too_large),
+    LIE(code_not_a_name),       LIE(message_not_utf8),
+    LIE(details_not_an_object), LIE(result_and_death),
+    LIE(endless_log),           LIE(keep_for_foreign_token),
+    LIE(keep_after_result),     LIE(keep_without_key),
+    LIE(keep_key_not_utf8),     LIE(keep_same_number),
+    LIE(keep_too_many),         LIE(keep_removes_a_value),
+    LIE(keep_list_of_none),     LIE(entry_not_an_object),
+    LIE(entry_of_no_kind),      LIE(keep_and_death),
 };
 
 static void (*lie)(uint64_t token);

@@ -172,10 +172,26 @@ void fixture_scan(struct fixture *self)
     fixture_until(self, scanned, before);
 }
 
+static void on_keep(void *context, struct supervisor_call *call, const struct supervisor_keep *keep)
+{
+    struct fixture *self = context;
+    (void)keep;
+    assert_true(self->call_count < CALLS_MAX);
+    self->calls[self->call_count++] = call;
+}
+
+/* Their runners are gone by now. */
+static void answer_all(struct fixture *self)
+{
+    while (self->call_count > 0) {
+        supervisor_answer(self->supervisor, self->calls[--self->call_count], 0, NULL, 0);
+    }
+}
+
 static void fixture_open(struct fixture *self)
 {
     static const struct supervisor_events EVENTS = {on_finished, on_progress, on_capacity,
-                                                    on_scanned};
+                                                    on_scanned, on_keep};
     struct hub_error error;
     assert_int_equal(supervisor_new(&self->loop, &self->config, &EVENTS, self, &self->log,
                                     &self->supervisor, &error),
@@ -193,6 +209,7 @@ static void fixture_close(struct fixture *self)
     self->stopped = false;
     supervisor_stop(self->supervisor, on_stopped, self);
     fixture_until(self, is_stopped, 0);
+    answer_all(self);
     supervisor_free(self->supervisor);
 }
 

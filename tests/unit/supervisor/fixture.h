@@ -18,6 +18,7 @@
 
 #define ENDS_MAX           4096
 #define FIXTURE_TIMEOUT_MS 30000
+#define CALLS_MAX          4096
 
 /* A copy of what on_finished() said. */
 struct end {
@@ -58,6 +59,8 @@ struct fixture {
     unsigned scan_count;
     bool stopped;
     uint64_t next_token;
+    struct supervisor_call *calls[CALLS_MAX]; /* that wait for an answer until the end */
+    unsigned call_count;
 };
 
 int fixture_setup(void **state);       /* with the test connectors, scanned */

@@ -34,9 +34,13 @@ static const struct end *tell(struct fixture *self, const char *lie)
 static void broken_frames_end_the_runner(void **state)
 {
     static const char *const LIES[] = {
-        "unknown_type",        "huge_frame",          "frame_of_hubd",     "malformed_result",
-        "foreign_token",       "ready_again",         "sends_descriptors", "unknown_artifact",
-        "artifact_count_lies", "same_artifact_twice", "progress_not_utf8",
+        "unknown_type",        "huge_frame",           "frame_of_hubd",
+        "malformed_result",    "foreign_token",        "ready_again",
+        "sends_descriptors",   "unknown_artifact",     "artifact_count_lies",
+        "same_artifact_twice", "progress_not_utf8",    "keep_for_foreign_token",
+        "keep_without_key",    "keep_key_not_utf8",    "keep_same_number",
+        "keep_too_many",       "keep_removes_a_value", "keep_list_of_none",
+        "entry_not_an_object", "entry_of_no_kind",
     };
     for (size_t i = 0; i < sizeof LIES / sizeof LIES[0]; i++) {
         const struct end *end = tell(*state, LIES[i]);
@@ -47,16 +51,28 @@ static void broken_frames_end_the_runner(void **state)
     }
 }
 
+static const char *const AFTER_THE_END[] = {"two_results", "keep_after_result"};
+
 static bool has_crashed(struct fixture *self, uint64_t argument)
 {
-    (void)argument;
-    return fixture_connector(self, "two_results").runners_crashed == 1;
+    return fixture_connector(self, AFTER_THE_END[argument]).runners_crashed == 1;
 }
 
-static void a_result_for_an_ended_attempt_ends_the_runner(void **state)
+static void what_comes_for_an_ended_attempt_ends_the_runner(void **state)
 {
-    assert_int_equal(tell(*state, "two_results")->kind, SUPERVISOR_OK);
-    fixture_until(*state, has_crashed, 0);
+    for (size_t i = 0; i < sizeof AFTER_THE_END / sizeof AFTER_THE_END[0]; i++) {
+        assert_int_equal(tell(*state, AFTER_THE_END[i])->kind, SUPERVISOR_OK);
+        fixture_until(*state, has_crashed, i);
+    }
+}
+
+/* Calls that nobody waits for any more are answered into the void, when the fixture closes. */
+static void a_runner_that_dies_leaves_its_calls(void **state)
+{
+    struct fixture *self = *state;
+    const struct end *end = tell(self, "keep_and_death");
+    assert_int_equal(end->cause, SUPERVISOR_CAUSE_SIGNAL);
+    assert_int_equal(self->call_count, 256);
 }
 
 static void unacceptable_content_fails_the_attempt(void **state)
@@ -179,7 +195,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(broken_frames_end_the_runner),
-        TEST(a_result_for_an_ended_attempt_ends_the_runner),
+        TEST(what_comes_for_an_ended_attempt_ends_the_runner),
+        TEST(a_runner_that_dies_leaves_its_calls),
         TEST(unacceptable_content_fails_the_attempt),
         TEST(a_result_before_the_death_counts),
         TEST(a_flood_of_lines_is_cut),
