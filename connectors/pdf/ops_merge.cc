@@ -28,11 +28,19 @@ struct Entry {
     std::vector<Entry> kids;
 };
 
+/* Has a catalogue and a page tree from the beginning, as libqpdf's helpers want it. */
+class EmptyDocument : public QPDF {
+  public:
+    EmptyDocument()
+    {
+        emptyPDF();
+    }
+};
+
 class Merger {
   public:
     explicit Merger(Work &job) : work(job), pages(made), forms(made)
     {
-        made.emptyPDF();
     }
 
     void add(size_t index, json_object *source)
@@ -160,7 +168,7 @@ class Merger {
     }
 
     Work &work;
-    QPDF made;
+    EmptyDocument made;
     QPDFPageDocumentHelper pages;
     QPDFAcroFormDocumentHelper forms;
     std::vector<Document> documents; /* the sources live until all is written */
