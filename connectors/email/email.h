@@ -118,6 +118,7 @@ struct relay {
     struct pace pace;
     struct map domains; /* struct domain by name */
     struct list domain_order;
+    bool only_curl; /* libesmtp cannot speak to it; under the lock */
     struct suppressions *suppressions;
     struct token *token;     /* [main] */
     char access_token[4096]; /* under the lock; empty: none */
@@ -217,6 +218,9 @@ void send_start(struct email *email, hub_job *job);
 void send_cancel(struct email *email, hub_job *job); /* [main] */
 /* Reads and composes. False: the job was completed, the delivery is gone. [lane] */
 bool send_prepare(struct delivery *self);
+/* Nothing of it has left, and libesmtp cannot carry this relay's messages: libcurl does from now
+ * on. [lane] */
+void send_elsewhere(struct delivery *self);
 /* Decides what becomes of the job, and frees the delivery. [lane] */
 void send_finish(struct delivery *self);
 /* Nothing was sent, for this reason. [any] */

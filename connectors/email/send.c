@@ -279,6 +279,14 @@ static bool to_other_line(struct delivery *self)
     return false;
 }
 
+void send_elsewhere(struct delivery *self)
+{
+    pthread_mutex_lock(&self->email->lock);
+    self->relay->only_curl = true;
+    pthread_mutex_unlock(&self->email->lock);
+    (void)to_other_line(self);
+}
+
 static bool is_cancelled(struct delivery *self)
 {
     return self->email->host->cancelled(self->job);
@@ -580,16 +588,20 @@ static void dry_run(struct delivery *self)
 /* --- The beginning -----------------------------------------------------------------------------*/
 
 /* What libesmtp cannot do goes to libcurl. */
-static unsigned line_for(const struct account *account)
+static unsigned line_for(struct relay *relay)
 {
+    const struct account *account = &relay->account;
+    pthread_mutex_lock(&relay->email->lock);
+    bool only_curl = relay->only_curl;
+    pthread_mutex_unlock(&relay->email->lock);
     bool given = account->auth == AUTH_PLAIN || account->auth == AUTH_LOGIN ||
                  account->auth == AUTH_CRAM_MD5 || account->auth == AUTH_XOAUTH2;
-    return account->tls == TLS_IMPLICIT || given ? LINE_CURL : LINE_ESMTP;
+    return account->tls == TLS_IMPLICIT || given || only_curl ? LINE_CURL : LINE_ESMTP;
 }
 
 static void submit(struct delivery *self)
 {
-    relay_submit(self->relay, self, line_for(&self->relay->account));
+    relay_submit(self->relay, self, line_for(self->relay));
 }
 
 /* It says dry_run somewhere: look at where, away from [main]. */

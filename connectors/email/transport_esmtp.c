@@ -11,6 +11,9 @@
  *   - it knows a certificate only by the DNS canonical name: OpenSSL checks it for the account's
  *     server name while it shakes hands, and libesmtp's own opinion is overruled by that alone
  *   - no SNI, TLS 1.0: the context's (tls.c)
+ *   - TLS 1.3's session tickets, which come unasked, it takes for an answer, and waits for the rest
+ * of it instead of sending its command: it gets TLS 1.2, and a relay that does not speak that goes
+ *     to libcurl
  *   - it goes on without TLS or AUTH if the server offers none, and after AUTH was refused: what
  *     leaves is read before it leaves, and MAIL does not without them
  *   - what came in one piece with the answer to STARTTLS counts as if it had come under TLS: then
@@ -35,6 +38,7 @@
 /* Declared by the header only if an old macro of OpenSSL's is there. */
 int smtp_starttls_set_ctx(smtp_session_t session, SSL_CTX *ctx);
 
+#define CIPHERS         "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
 #define ORCPT_MAX       80
 #define LINE_MAX_BYTES  1024
 #define GREETING_EXTRA  2
@@ -379,6 +383,10 @@ static bool set_up(struct esmtp *self)
         smtp_set_timeout(self->session, STAGES[i] | Timeout_OVERRIDE_RFC2822_MINIMUM,
                          STAGE_TIMEOUT_S * 1000L);
     }
+    if (account->tls != TLS_NONE) {
+        SSL_CTX_set_max_proto_version(self->lane->tls.context, TLS1_2_VERSION);
+        (void)SSL_CTX_set_cipher_list(self->lane->tls.context, CIPHERS);
+    }
     smtp_starttls_enable(self->session,
                          account->tls == TLS_NONE ? Starttls_DISABLED : Starttls_REQUIRED);
     if (account->tls != TLS_NONE) {
@@ -434,6 +442,10 @@ static struct delivery *leftover(struct esmtp *self, int error)
     enum failure failure = lane_failure(self->lane, why_it_ended(self, error));
     if (self->lane->carried > 0 && !self->heard && failure == FAILURE_LOST) {
         return delivery;
+    }
+    if (failure == FAILURE_TLS) { /* with another version it may be one */
+        send_elsewhere(delivery);
+        return NULL;
     }
     delivery->failure = failure;
     if (delivery->reply.code == 0) {

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { sleep, tempFolder, until } from './hubd.mjs';
 
 export const USER = 'hubd-relay@example.test';
-export const PASSWORD = 'a pass phrase: ü"\\';
+export const PASSWORD = 'a päss phrase "\\';
 
 /** An address of the loopback network that nobody else uses, so that well-known ports are free. */
 export function ownAddress() {
