@@ -87,6 +87,7 @@ export const json = (status, body, headers = {}) => ({
  *     {lost: 'answer'}  do it, then break the connection
  *     {after: ms}       do it, then wait
  *     {status: 503}     do nothing, answer so
+ *     {twice: true}     do it, and once more as if the network had sent it twice
  */
 export async function serve(peer, fate = () => undefined) {
   const wait = (ms) => (ms ? new Promise((resolve) => setTimeout(resolve, ms)) : undefined);
@@ -103,6 +104,7 @@ export async function serve(peer, fate = () => undefined) {
     await wait(lot.before);
     if (lot.lost === 'request') return request.socket.destroy();
     const answer = lot.status ? peer.refusal(lot.status, 'chaos') : peer.handle(call);
+    if (lot.twice) peer.handle(call);
     if (lot.lost === 'answer') return request.socket.destroy();
     await wait(lot.after);
     if (!response.destroyed) response.writeHead(answer.status, answer.headers).end(answer.body);
