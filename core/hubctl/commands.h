@@ -21,6 +21,8 @@ extern const struct command connector_inspect;
 extern const struct command connector_check;
 extern const struct command connector_install;
 extern const struct command cmd_account;
+extern const struct command cmd_batch;
+extern const struct command batch_run; /* of `batch` */
 extern const struct command cmd_queues;
 extern const struct command cmd_keys;
 extern const struct command cmd_ledger;
