@@ -22,9 +22,11 @@ hub_pkg(qpdf libqpdf)
 hub_library(pdf_operations
   SOURCES ops_info.cc ops_merge.cc ops_metadata.cc ops_pages.cc ops_stamp.cc work.cc xmp.cc
   LIBS pdf_parts hub_base hub_sdk PkgConfig::qpdf)
-target_compile_definitions(pdf_operations PRIVATE POINTERHOLDER_TRANSITION=4)
+target_compile_definitions(pdf_operations PUBLIC POINTERHOLDER_TRANSITION=4)
 set(pdf_operation_schemas
   attach.schema.json decrypt.schema.json documents-result.schema.json encrypt.schema.json
   info.schema.json info-result.schema.json linearize.schema.json merge.schema.json
   metadata.schema.json rotate.schema.json split.schema.json
   stamp.schema.json)
+hub_fuzzer(fuzz_pdf_operations
+  SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_pdf_operations.cc LIBS pdf_operations)

@@ -24,8 +24,8 @@ enum {
 
 json_object *text_value(const std::string &text)
 {
-    struct str cut = str_utf8_cut(str_of(text.data(), text.size()), TEXT_MAX);
-    return json_object_new_string_len(cut.ptr, int(cut.len));
+    std::string clean = operations::clean_text(text, TEXT_MAX);
+    return json_object_new_string_len(clean.data(), int(clean.size()));
 }
 
 json_object *add_list(json_object *object, const char *name)
@@ -232,7 +232,8 @@ void add_info(json_object *result, Document &file)
         QPDFObjectHandle value = entries.getKey(key);
         if (value.isString() && json_object_object_length(info) < LIST_MAX / 10) {
             std::string text = value.getUTF8Value();
-            json_object_object_add(info, key.c_str() + 1, text_value(text));
+            std::string name = operations::clean_text(key.substr(1), TEXT_MAX);
+            json_object_object_add(info, name.c_str(), text_value(text));
         }
     }
 }

@@ -93,8 +93,7 @@ Failure password_failure(bool given, const std::string &pointer)
 /* What libqpdf found, without the description of the file, which is ours. */
 std::string words_of(const QPDFExc &exception)
 {
-    std::string words = exception.getMessageDetail();
-    return words.substr(0, str_utf8_cut(str_of(words.data(), words.size()), WARNING_LEN).len);
+    return clean_text(exception.getMessageDetail(), WARNING_LEN);
 }
 
 } // namespace
@@ -432,14 +431,10 @@ Failure failure_of(const QPDFExc &exception)
 }
 
 /* libqpdf says std::logic_error and std::runtime_error of objects that are not what they should
- * be; its words may hold text of the document, cut and made harmless here. */
+ * be. */
 Failure failure_of_words(const char *what)
 {
-    std::string words(what);
-    for (char &c : words) {
-        c = (c < ' ' || c > '~') ? '?' : c;
-    }
-    return Failure("damaged", "The document is damaged: " + words.substr(0, WARNING_LEN) + ".");
+    return Failure("damaged", "The document is damaged: " + clean_text(what, WARNING_LEN) + ".");
 }
 
 } // namespace
@@ -575,6 +570,22 @@ std::vector<size_t> page_numbers(const std::string &ranges, size_t page_count,
                                  const std::string &pointer)
 {
     return RangeReader(ranges, page_count, pointer).read();
+}
+
+std::string clean_text(const std::string &text, size_t max)
+{
+    std::string clean;
+    struct str rest = str_of(text.data(), text.size());
+    while (rest.len > 0 && clean.size() + 4 <= max) {
+        size_t len = str_utf8_char_len(rest);
+        if (len == 0 || (len == 1 && static_cast<unsigned char>(rest.ptr[0]) < ' ')) {
+            clean += "\xef\xbf\xbd";
+        } else {
+            clean.append(rest.ptr, len);
+        }
+        rest = str_slice(rest, len > 0 ? len : 1, rest.len);
+    }
+    return clean;
 }
 
 std::string pdf_date(const std::string &rfc3339, const std::string &pointer)

@@ -139,7 +139,11 @@ void report_exception(struct pdf *connector, hub_job *job) noexcept;
 std::vector<size_t> page_numbers(const std::string &ranges, size_t page_count,
                                  const std::string &pointer);
 
-/* Texts as PDF has them, and back. */
+/* At most `max` bytes of a text out of a document, as JSON may hold it: what is no UTF-8, and what
+ * are control characters, becomes U+FFFD. */
+std::string clean_text(const std::string &text, size_t max);
+
+/* An RFC 3339 time as PDF writes it (ISO 32000-1 §7.9.4). */
 std::string pdf_date(const std::string &rfc3339, const std::string &pointer);
 
 typedef void operation_fn(Work &work);
