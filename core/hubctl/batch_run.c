@@ -6,6 +6,7 @@
 #include "hubctl/commands.h"
 #include "hubctl/csv.h"
 #include "hubctl/input.h"
+#include "hubctl/labels.h"
 #include "hubctl/limits.h"
 #include "hubctl/must.h"
 #include "hubctl/progress.h"
@@ -211,28 +212,6 @@ static void add_text(struct json_object *settings, const char *name, const char 
     }
 }
 
-static int add_labels(struct app *app, const struct options *options, struct json_object *settings)
-{
-    struct json_object *labels = must(json_object_new_object());
-    const char *value;
-
-    for (size_t i = 0; (value = options_next(options, "label", &i));) {
-        struct str text = str_from_c(value);
-        struct str name = str_split(&text, '=');
-        if (!text.ptr || name.len == 0) {
-            json_object_put(labels);
-            return app_usage(app, "--label is NAME=VALUE, not '%s'", value);
-        }
-        add_text(labels, must(arena_strdup(&app->arena, name)), text.ptr);
-    }
-    if (json_object_object_length(labels) > 0) {
-        must_ok(json_object_object_add(settings, "labels", labels));
-    } else {
-        json_object_put(labels);
-    }
-    return EXITS_OK;
-}
-
 static int read_settings(struct app *app, const struct options *options,
                          struct json_object **ret_settings)
 {
@@ -254,7 +233,7 @@ static int read_settings(struct app *app, const struct options *options,
     if (options_has(options, "paused")) {
         must_ok(json_object_object_add(settings, "paused", must(json_object_new_boolean(true))));
     }
-    int code = add_labels(app, options, settings);
+    int code = labels_add(app, options, settings);
     return code == EXITS_OK ? limits_add(app, options, settings) : code;
 }
 

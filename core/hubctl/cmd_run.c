@@ -6,6 +6,7 @@
 #include "hubctl/follow.h"
 #include "hubctl/human.h"
 #include "hubctl/input.h"
+#include "hubctl/labels.h"
 #include "hubctl/job_view.h"
 #include "hubctl/must.h"
 #include "hubctl/text.h"
@@ -124,25 +125,6 @@ static void add(struct json_object *object, const char *name, struct json_object
     must_ok(json_object_object_add(object, name, must(value)));
 }
 
-static int add_labels(struct app *app, const struct options *options, struct json_object *job)
-{
-    struct json_object *labels = must(json_object_new_object());
-    const char *text;
-
-    add(job, "labels", labels);
-    for (size_t i = 0; (text = options_next(options, "label", &i));) {
-        struct str value = str_from_c(text);
-        struct str name = str_split(&value, '=');
-
-        if (!value.ptr || name.len == 0) {
-            return app_usage(app, "--label needs NAME=VALUE, not '%s'", text);
-        }
-        add(labels, must(arena_strdup(&app->arena, name)),
-            json_object_new_string_len(value.ptr, (int)value.len));
-    }
-    return EXITS_OK;
-}
-
 static int add_after(struct app *app, const struct options *options, struct json_object *job)
 {
     struct json_object *after = must(json_object_new_array());
@@ -223,7 +205,7 @@ static int describe(struct app *app, const struct options *options, struct json_
         (code = add_time(app, options, "expires-at", "expires_at", job)) != EXITS_OK) {
         return code;
     }
-    if (options_has(options, "label") && (code = add_labels(app, options, job)) != EXITS_OK) {
+    if ((code = labels_add(app, options, job)) != EXITS_OK) {
         return code;
     }
     return options_has(options, "after") ? add_after(app, options, job) : EXITS_OK;
