@@ -203,7 +203,6 @@ int bounce_read(struct bounce *self, int fd, uint64_t bytes, struct hub_error *e
 struct reading {
     struct email *email;
     hub_job *job;
-    struct relay *relay; /* NULL: no account */
 };
 
 static void member(struct buf *out, const char *name, struct str value)
@@ -245,17 +244,19 @@ static void append_result(struct buf *out, const struct bounce *bounce, unsigned
 static int suppress_hard(struct reading *self, const struct bounce *bounce)
 {
     struct json_object *input = NULL;
-    bool wanted = true;
+    bool wanted = self->job->account.len > 0;
     int count = 0;
     if (json_read(str_of_hub(self->job->input), JSON_DEPTH_MAX, &input, NULL, NULL) == 0) {
-        (void)json_get_bool(input, "suppress", &wanted);
+        bool said = true;
+        (void)json_get_bool(input, "suppress", &said);
+        wanted = wanted && said;
         json_object_put(input);
     }
-    for (unsigned i = 0; i < bounce->count && wanted && self->relay && count >= 0; i++) {
+    for (unsigned i = 0; i < bounce->count && wanted && count >= 0; i++) {
         const struct bounced *one = &bounce->recipients[i];
         struct str address = one->original.len > 0 ? one->original : one->address;
         if (one->hard) {
-            int added = suppressions_add(self->email, self->job, self->relay, address,
+            int added = suppressions_add(self->email, self->job, address,
                                          one->diagnostic.len ? one->diagnostic : one->status);
             count = added < 0 ? added : count + added;
         }
@@ -301,27 +302,16 @@ static void bounce_run(void *context)
         bounce_release(bounce);
         free(bounce);
     }
-    if (self->relay) {
-        relay_put(self->relay);
-    }
     free(self);
 }
 
 void parse_bounce_start(struct email *email, hub_job *job)
 {
-    struct hub_error error = {0};
     struct reading *self = calloc(1, sizeof *self);
     if (self) {
         *self = (struct reading){.email = email, .job = job};
     }
-    if (self && job->account.len > 0 &&
-        !(self->relay = relay_get(email, str_of_hub(job->account), &error))) {
-        free(self);
-        job_fail(email, job, "invalid_account", error.detail);
-    } else if (!self || email->pool->run(bounce_run, NULL, self) != HUB_CALL_OK) {
-        if (self && self->relay) {
-            relay_put(self->relay);
-        }
+    if (!self || email->pool->run(bounce_run, NULL, self) != HUB_CALL_OK) {
         free(self);
         job_retry(email, job, "out_of_memory", "There was not enough memory.", 0);
     }

@@ -34,7 +34,6 @@
 
 struct relay;
 struct line;
-struct suppressions;
 struct token;
 
 struct x509_store_st;
@@ -118,8 +117,7 @@ struct relay {
     struct pace pace;
     struct map domains; /* struct domain by name */
     struct list domain_order;
-    bool only_curl; /* libesmtp cannot speak to it; under the lock */
-    struct suppressions *suppressions;
+    bool only_curl;          /* libesmtp cannot speak to it; under the lock */
     struct token *token;     /* [main] */
     char access_token[4096]; /* under the lock; empty: none */
     unsigned users;          /* jobs that hold on to it */
@@ -237,14 +235,12 @@ void job_retry(const struct email *email, hub_job *job, const char *code, const 
 
 /* --- suppress.c --------------------------------------------------------------------------------*/
 
-void suppressions_free(struct suppressions *self);
 /* Marks those recipients that are on the list. False if it could not be read. [lane] */
 bool suppressions_apply(struct delivery *delivery);
 /* Puts a recipient on the list who does not exist. [lane] */
 void suppressions_learn(struct delivery *delivery, const struct recipient *recipient);
 /* Puts an address on the list; 1, or 0 if it is none, negative if the store does not take it. */
-int suppressions_add(const struct email *email, hub_job *job, struct relay *relay,
-                     struct str address, struct str note);
+int suppressions_add(const struct email *email, hub_job *job, struct str address, struct str note);
 void suppress_start(struct email *email, hub_job *job);
 void unsuppress_start(struct email *email, hub_job *job);
 void suppressed_start(struct email *email, hub_job *job);

@@ -207,7 +207,11 @@ static int read_dsn(struct letter *self, struct hub_error *error)
                                 "/dsn/envelope_id: printable ASCII without blanks");
             }
         }
-        self->dsn_envelope_id = arena_str(&self->arena, text);
+        const char *copy = arena_strdup(&self->arena, text);
+        if (!copy) {
+            return no_memory(error);
+        }
+        self->dsn_envelope_id = str_of(copy, text.len);
     }
     return 0;
 }

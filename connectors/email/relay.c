@@ -39,7 +39,6 @@ static void relay_free(struct relay *self)
     for (unsigned i = 0; i < LINES; i++) {
         pthread_cond_destroy(&self->lines[i].changed);
     }
-    suppressions_free(self->suppressions);
     token_free(self->token);
     explicit_bzero(self->access_token, sizeof self->access_token);
     account_release(&self->account);

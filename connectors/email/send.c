@@ -310,6 +310,12 @@ bool send_prepare(struct delivery *self)
         end_error(self, &error);
         return false;
     }
+    if (!esmtp && (self->letter.dsn_notify || self->letter.dsn_return)) {
+        end_failed(self, "dsn_unsupported",
+                   "libcurl, which carries this account's messages, cannot ask for DSN: that takes "
+                   "STARTTLS or none, and no given AUTH method.");
+        return false;
+    }
     if (!check_leaving(self)) {
         return false;
     }
@@ -329,7 +335,7 @@ bool send_prepare(struct delivery *self)
         return false;
     }
     if (self->letter.utf8 && esmtp) {
-        return to_other_line(self);
+        return to_other_line(self); /* without DSN, if there is one: SMTPUTF8 is what counts */
     }
     return mark_leaving(self);
 }

@@ -1,9 +1,6 @@
 /*
- * suppress.c — the list of those who get nothing, kept with the account (HUB_KEEP_ACCOUNT).
- *
- * A send looks at all its recipients, so the list is in memory, read when it is first needed and
- * again now and then, because another hubd may share the account. Beyond LISTED_MAX entries it is
- * asked for each recipient instead.
+ * suppress.c — the list of those who get nothing, kept with the account (HUB_KEEP_ACCOUNT): a value
+ * for each address, so that a send asks for its recipients and never reads the list.
  */
 #include "keep.h"
 
@@ -14,135 +11,8 @@
 #include <string.h>
 
 #define PREFIX       STR("suppressed/")
-#define LISTED_MAX   100000
-#define PAGE         256
-#define FRESH_MS     60000
 #define KEY_MAX      (ADDRESS_MAX + 16)
 #define RESULT_BYTES (200u << 10)
-
-struct suppressions {
-    struct map by_key;
-    int64_t read_at_ms; /* 0: never */
-    bool too_many;
-};
-
-/* --- The list in memory ------------------------------------------------------------------------*/
-
-static void forget_all(struct suppressions *self)
-{
-    MAP_FOR_EACH(entry, &self->by_key) {
-        free(entry->value);
-    }
-    map_release(&self->by_key);
-    map_init(&self->by_key);
-}
-
-void suppressions_free(struct suppressions *self)
-{
-    if (self) {
-        forget_all(self);
-        map_release(&self->by_key);
-        free(self);
-    }
-}
-
-static int remember(struct suppressions *self, struct str key)
-{
-    if (map_get(&self->by_key, key)) {
-        return 0;
-    }
-    char *entry = malloc(key.len + 1);
-    if (!entry) {
-        return HUB_ERR_NOMEM;
-    }
-    memcpy(entry, key.ptr, key.len);
-    entry[key.len] = '\0';
-    int err = map_put(&self->by_key, str_of(entry, key.len), entry);
-    if (err < 0) {
-        free(entry);
-    }
-    return err;
-}
-
-/* One page, and where the next one begins. */
-struct page {
-    struct suppressions *into;
-    struct buf last;
-    int err;
-};
-
-static void take_kept(void *context, const hub_kept *kept)
-{
-    struct page *page = context;
-    struct str key = str_of_hub(kept->key);
-    buf_clear(&page->last);
-    buf_append_str(&page->last, key);
-    int err = remember(page->into, str_slice(key, PREFIX.len, key.len));
-    page->err = page->err < 0 ? page->err : err;
-}
-
-static bool read_all(const struct email *email, hub_job *job, struct suppressions *into)
-{
-    struct page page = {.into = into};
-    uint32_t count = PAGE;
-    bool fine = true;
-    buf_init(&page.last, KEY_MAX * 2);
-    while (fine && count > 0 && !into->too_many) {
-        fine = keep_list(email, job, HUB_KEEP_ACCOUNT, PREFIX, buf_view(&page.last), PAGE,
-                         take_kept, &page, &count) == HUB_CALL_OK &&
-               page.err == 0;
-        into->too_many = into->by_key.len > LISTED_MAX;
-    }
-    buf_release(&page.last);
-    return fine;
-}
-
-/* The list of this relay, fresh enough. False: it could not be read. */
-static bool refresh(struct delivery *delivery)
-{
-    struct relay *relay = delivery->relay;
-    struct email *email = delivery->email;
-    int64_t now = email->host->now_ms();
-    pthread_mutex_lock(&email->lock);
-    const struct suppressions *have = relay->suppressions;
-    bool fresh = have && now - have->read_at_ms < FRESH_MS;
-    pthread_mutex_unlock(&email->lock);
-    if (fresh) {
-        return true;
-    }
-    struct suppressions *read = calloc(1, sizeof *read);
-    if (!read) {
-        return false;
-    }
-    map_init(&read->by_key);
-    read->read_at_ms = now;
-    if (!read_all(email, delivery->job, read)) {
-        suppressions_free(read);
-        return false;
-    }
-    if (read->too_many) {
-        forget_all(read);
-    }
-    pthread_mutex_lock(&email->lock);
-    struct suppressions *old = relay->suppressions;
-    relay->suppressions = read;
-    pthread_mutex_unlock(&email->lock);
-    suppressions_free(old);
-    return true;
-}
-
-/* After a change of ours. */
-static void told(struct relay *relay, struct str key, bool listed)
-{
-    pthread_mutex_lock(&relay->email->lock);
-    struct suppressions *self = relay->suppressions;
-    if (self && listed && !self->too_many && remember(self, key) < 0) {
-        self->read_at_ms = 0;
-    } else if (self && !listed) {
-        free(map_remove(&self->by_key, key));
-    }
-    pthread_mutex_unlock(&relay->email->lock);
-}
 
 /* --- Sending -----------------------------------------------------------------------------------*/
 
@@ -157,18 +27,10 @@ static int is_listed(struct delivery *delivery, struct str key)
 {
     char room[KEY_MAX];
     struct buf value;
-    pthread_mutex_lock(&delivery->email->lock);
-    const struct suppressions *self = delivery->relay->suppressions;
-    bool ask = self->too_many;
-    bool listed = !ask && map_get(&self->by_key, key);
-    pthread_mutex_unlock(&delivery->email->lock);
-    if (!ask) {
-        return listed;
-    }
     buf_init(&value, 64u << 10);
     int32_t status =
         keep_get(delivery->email, delivery->job, HUB_KEEP_ACCOUNT, full_key(key, room), &value);
-    listed = value.len > 0;
+    bool listed = value.len > 0;
     buf_release(&value);
     return status == HUB_CALL_OK ? listed : -1;
 }
@@ -178,9 +40,6 @@ bool suppressions_apply(struct delivery *delivery)
     struct letter *letter = &delivery->letter;
     if (!delivery->email->keep || !delivery->relay->account.suppress) {
         return true;
-    }
-    if (!refresh(delivery)) {
-        return false;
     }
     for (size_t i = 0; i < letter->recipient_count; i++) {
         struct recipient *one = &letter->recipients[i];
@@ -216,8 +75,8 @@ static bool is_hard(const struct reply *reply)
     return false;
 }
 
-static int32_t put(const struct email *email, hub_job *job, struct relay *relay, struct str key,
-                   const char *reason, struct str note)
+static int32_t put(const struct email *email, hub_job *job, struct str key, const char *reason,
+                   struct str note)
 {
     char room[KEY_MAX];
     struct buf value;
@@ -227,9 +86,6 @@ static int32_t put(const struct email *email, hub_job *job, struct relay *relay,
     buf_append_char(&value, '}');
     int32_t status = keep_put(email, job, HUB_KEEP_ACCOUNT, full_key(key, room), buf_view(&value));
     buf_release(&value);
-    if (status == HUB_CALL_OK) {
-        told(relay, key, true);
-    }
     return status;
 }
 
@@ -242,12 +98,10 @@ void suppressions_learn(struct delivery *delivery, const struct recipient *recip
     }
     snprintf(text, sizeof text, "%d %s %s", recipient->reply.code, recipient->reply.enhanced,
              recipient->reply.text);
-    (void)put(delivery->email, delivery->job, delivery->relay, key, "hard_bounce",
-              str_from_c(text));
+    (void)put(delivery->email, delivery->job, key, "hard_bounce", str_from_c(text));
 }
 
-int suppressions_add(const struct email *email, hub_job *job, struct relay *relay,
-                     struct str address, struct str note)
+int suppressions_add(const struct email *email, hub_job *job, struct str address, struct str note)
 {
     struct arena arena;
     struct mailbox mailbox;
@@ -255,8 +109,7 @@ int suppressions_add(const struct email *email, hub_job *job, struct relay *rela
     int result = 0;
     if (email->keep && address_parse(address, &arena, &mailbox, NULL) == 0) {
         struct str key = address_key(mailbox.address, &arena);
-        result =
-            key.ptr && put(email, job, relay, key, "hard_bounce", note) == HUB_CALL_OK ? 1 : -1;
+        result = key.ptr && put(email, job, key, "hard_bounce", note) == HUB_CALL_OK ? 1 : -1;
     }
     arena_release(&arena);
     return result;
@@ -267,17 +120,8 @@ int suppressions_add(const struct email *email, hub_job *job, struct relay *rela
 struct change {
     struct email *email;
     hub_job *job;
-    struct relay *relay;
     void (*act)(struct change *self, struct json_object *input);
 };
-
-static void change_end(struct change *self)
-{
-    if (self->relay) {
-        relay_put(self->relay);
-    }
-    free(self);
-}
 
 static void change_run(void *context)
 {
@@ -289,31 +133,25 @@ static void change_run(void *context)
         self->act(self, input);
     }
     json_object_put(input);
-    change_end(self);
+    free(self);
 }
 
 static void change_start(struct email *email, hub_job *job,
                          void (*act)(struct change *self, struct json_object *input))
 {
-    struct hub_error error = {0};
-    struct change *self = calloc(1, sizeof *self);
     if (!email->keep || job->account.len == 0) {
-        free(self);
         job_fail(email, job, email->keep ? "no_account" : "unsupported",
                  email->keep ? "The list belongs to an account: name it."
                              : "This host keeps nothing.");
         return;
     }
+    struct change *self = calloc(1, sizeof *self);
     if (self) {
         *self = (struct change){.email = email, .job = job, .act = act};
-        self->relay = relay_get(email, str_of_hub(job->account), &error);
     }
-    if (!self || !self->relay) {
+    if (!self || email->pool->run(change_run, NULL, self) != HUB_CALL_OK) {
         free(self);
-        job_fail(email, job, "invalid_account", error.detail);
-    } else if (email->pool->run(change_run, NULL, self) != HUB_CALL_OK) {
         job_retry(email, job, "out_of_memory", "There was not enough memory.", 0);
-        change_end(self);
     }
 }
 
@@ -349,11 +187,10 @@ static void change_all(struct change *self, struct json_object *input, bool list
     arena_init(&arena, LETTER_ARENA_MAX);
     while (status == HUB_CALL_OK && (found = each_key(input, &arena, done, &key, &error)) > 0) {
         if (listed) {
-            status = put(self->email, self->job, self->relay, key, "manual", note);
+            status = put(self->email, self->job, key, "manual", note);
         } else {
             status = keep_put(self->email, self->job, HUB_KEEP_ACCOUNT, full_key(key, room),
                               (struct str){0});
-            told(self->relay, key, false);
         }
         done += status == HUB_CALL_OK;
     }

@@ -81,6 +81,7 @@ state_dir = ${base}
 log_path = ${folder}/dovecot.log
 auth_mechanisms = plain login cram-md5
 disable_plaintext_auth = no
+auth_failure_delay = 0
 passdb {
   driver = passwd-file
   args = scheme=PLAIN username_format=%u ${folder}/users
