@@ -223,7 +223,8 @@ int order_read(struct order *self, enum operation operation, struct json_object 
 {
     struct str asked;
     *self = (struct order){.operation = operation, .input = input, .job = job, .key = key};
-    int err = refuse_card_numbers(input, error);
+    /* A webhook is not sent on, and is the gateway's own words. */
+    int err = operation == OP_WEBHOOK ? 0 : refuse_card_numbers(input, error);
     if (err == 0) {
         err = read_amount(self, error);
     }

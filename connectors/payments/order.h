@@ -24,7 +24,8 @@
     X(STORE, "store", false, true)                                                                 \
     X(UNSTORE, "unstore", false, true)                                                             \
     X(RECONCILE, "reconcile", false, false)                                                        \
-    X(VERIFY_ACCOUNT, "verify_account", false, false)
+    X(VERIFY_ACCOUNT, "verify_account", false, false)                                              \
+    X(WEBHOOK, "webhook", false, false)
 enum operation {
 #define X(name, text, money, change) OP_##name,
     OPERATIONS(X)

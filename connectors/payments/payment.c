@@ -38,6 +38,7 @@ static void payment_free(struct payment *self)
 {
     list_remove(&self->link);
     transmit_abandon(self);
+    webhook_free(self);
     self->connector->timers->stop(self->timer);
     json_object_put(self->looked);
     json_object_put(self->json);
@@ -56,10 +57,22 @@ static void end_fail(struct payment *self, const char *code, struct str message,
     payment_free(self);
 }
 
+static void no_memory(struct payment *self);
+
 static void end_retry(struct payment *self)
 {
     self->connector->host->retry(self->job, hub_of_c(self->code), hub_of_c(self->message),
                                  self->delay_ms);
+    payment_free(self);
+}
+
+void payment_succeed(struct payment *self, const struct buf *result)
+{
+    if (buf_failed(result)) {
+        no_memory(self);
+        return;
+    }
+    self->connector->host->succeed(self->job, hub_of_str(buf_view(result)));
     payment_free(self);
 }
 
@@ -74,7 +87,7 @@ static void note(struct payment *self, const char *code, struct str message)
     strncpy(self->code, code, sizeof self->code - 1);
 }
 
-static void retry(struct payment *self, const char *code, struct str message)
+void payment_retry(struct payment *self, const char *code, struct str message)
 {
     note(self, code, message);
     end_retry(self);
@@ -82,7 +95,13 @@ static void retry(struct payment *self, const char *code, struct str message)
 
 static void no_memory(struct payment *self)
 {
-    retry(self, "out_of_memory", STR("There was not enough memory."));
+    payment_retry(self, "out_of_memory", STR("There was not enough memory."));
+}
+
+void payment_fail(struct payment *self, const char *code, struct str message)
+{
+    note(self, code, message);
+    end_fail(self, code, str_from_c(self->message), (struct str){0});
 }
 
 /* An error that gateway or account tell before anything was sent. */
@@ -142,9 +161,9 @@ void payment_ask(struct payment *self, ask_fn *ask, asked_fn *then)
     }
 }
 
-static void no_storage(struct payment *self)
+void payment_no_storage(struct payment *self)
 {
-    retry(self, "storage_failed", STR("hubd's storage did not take what must be kept."));
+    payment_retry(self, "storage_failed", STR("hubd's storage did not take what must be kept."));
 }
 
 /* --- Ends --------------------------------------------------------------------------------------*/
@@ -187,15 +206,12 @@ static void complete(struct payment *self)
     struct buf result;
     buf_init(&result, ANSWER_MAX);
     result_write(self, &result);
-    if (buf_failed(&result)) {
-        no_memory(self);
-    } else if (is_failure(self)) {
+    if (!buf_failed(&result) && is_failure(self)) {
         const char *code = failure_code(self);
         describe_failure(self, code);
         end_fail(self, code, str_from_c(self->message), buf_view(&result));
     } else {
-        self->connector->host->succeed(self->job, hub_of_str(buf_view(&result)));
-        payment_free(self);
+        payment_succeed(self, &result);
     }
     buf_release(&result);
 }
@@ -217,7 +233,7 @@ static void booked(struct payment *self, int32_t status, const hub_kept *values,
     (void)values;
     (void)count;
     if (status != HUB_CALL_OK && !payment_is_last_attempt(self)) {
-        no_storage(self);
+        payment_no_storage(self);
         return;
     }
     if (status != HUB_CALL_OK) {
@@ -349,7 +365,7 @@ static bool read_went_well(struct payment *self, enum verdict verdict)
                                           : STR("The gateway does not know it."));
         end_fail(self, "refused", str_from_c(self->message), (struct str){0});
     } else {
-        retry(self, "gateway_unavailable", STR("The gateway could not be asked."));
+        payment_retry(self, "gateway_unavailable", STR("The gateway could not be asked."));
     }
     return false;
 }
@@ -434,13 +450,18 @@ static void took_find(struct payment *self, enum verdict verdict)
     }
 }
 
+static void took_hook(struct payment *self, enum verdict verdict)
+{
+    if (read_went_well(self, verdict)) {
+        webhook_looked_up(self);
+    }
+}
+
 void payment_answered(struct payment *self, uint32_t status, struct json_object *json)
 {
     static void (*const TOOK[STEP_COUNT])(struct payment *, enum verdict) = {
-        [STEP_LOOK] = took_look,
-        [STEP_READ] = took_read,
-        [STEP_SEND] = took_send,
-        [STEP_FIND] = took_find,
+        [STEP_LOOK] = took_look, [STEP_READ] = took_read, [STEP_SEND] = took_send,
+        [STEP_FIND] = took_find, [STEP_HOOK] = took_hook,
     };
     json_object_put(self->json);
     self->json = json;
@@ -453,7 +474,7 @@ void payment_unanswered(struct payment *self, bool sent, const char *code, struc
     if (self->step == STEP_FIND) {
         end_unknown(self);
     } else if (self->step != STEP_SEND) {
-        retry(self, code, message);
+        payment_retry(self, code, message);
     } else if (sent) {
         doubt(self, code, message);
     } else {
@@ -536,7 +557,7 @@ static void frozen(struct payment *self, int32_t status, const hub_kept *values,
     if (status == HUB_CALL_EXISTS) {
         recall(self); /* an attempt before this one was quicker than its death */
     } else if (status != HUB_CALL_OK) {
-        no_storage(self);
+        payment_no_storage(self);
     } else {
         self->frozen_at = self->connector->host->wall_ms();
         send_frozen(self);
@@ -593,7 +614,7 @@ static void clean_known(struct payment *self, int32_t status, const hub_kept *va
 {
     uint64_t attempt = 0;
     if (status != HUB_CALL_OK) {
-        no_storage(self);
+        payment_no_storage(self);
         return;
     }
     if (count == 1 && str_to_u64(str_of_hub(values[0].value), UINT32_MAX, &attempt)) {
@@ -611,7 +632,7 @@ static void request_known(struct payment *self, int32_t status, const hub_kept *
                           uint32_t count)
 {
     if (status != HUB_CALL_OK) {
-        no_storage(self);
+        payment_no_storage(self);
     } else if (count == 0) {
         look(self);
     } else if (!result_read_frozen(self, str_of_hub(values[0].value))) {
@@ -680,6 +701,8 @@ static void begin(struct payment *self)
 {
     if (self->order.operation == OP_RECONCILE) {
         start_reconcile(self);
+    } else if (self->order.operation == OP_WEBHOOK) {
+        webhook_start(self);
     } else if (operation_changes(self->order.operation)) {
         recall(self);
     } else {
@@ -720,7 +743,7 @@ void payment_start(struct connector *connector, hub_job *job)
  * is hubd itself that stops. */
 static void give_up(struct payment *self)
 {
-    retry(self, "cancelled", STR("The job was cancelled while it was under way."));
+    payment_retry(self, "cancelled", STR("The job was cancelled while it was under way."));
 }
 
 static void lingered(void *context)

@@ -106,13 +106,27 @@ OPERATION(RECONCILE, "reconcile", HUB_RETRY_SAFE,
 OPERATION(VERIFY_ACCOUNT, "verify_account", HUB_RETRY_SAFE,
           "Proves that the account's credentials work, without moving money.", VERIFY_SCHEMA, "{}");
 
+static const hub_operation WEBHOOK = {
+    .size = sizeof(hub_operation),
+    .retry_safety = HUB_RETRY_SAFE,
+    .name = HUB_STR_INIT("webhook"),
+    .summary = HUB_STR_INIT("Verifies a gateway's webhook, books what is new in it, and tells it."),
+    .input_schema = HUB_STR_INIT(WEBHOOK_SCHEMA),
+    .result_schema = HUB_STR_INIT(WEBHOOK_RESULT_SCHEMA),
+    .example = HUB_STR_INIT("{\"headers\":{\"stripe-signature\":\"t=1,v1=00\"},\"body\":\"{}\"}"),
+    .timeout_ms = TIMEOUT_MS,
+    .start = start,
+};
+
 static const hub_operation *const OPERATION_LIST[] = {
-    &AUTHORIZE, &PURCHASE, &CAPTURE, &VOID_,     &REFUND,        &CONFIRM,
-    &GET,       &STORE,    &UNSTORE, &RECONCILE, &VERIFY_ACCOUNT};
+    &AUTHORIZE, &PURCHASE, &CAPTURE, &VOID_,     &REFUND,         &CONFIRM,
+    &GET,       &STORE,    &UNSTORE, &RECONCILE, &VERIFY_ACCOUNT, &WEBHOOK};
 static const hub_str HOSTS[] = {
     HUB_STR_INIT("api.stripe.com"),
     HUB_STR_INIT("api-m.paypal.com"),
     HUB_STR_INIT("api-m.sandbox.paypal.com"),
+    HUB_STR_INIT("api.paypal.com"), /* certificates of its webhooks */
+    HUB_STR_INIT("api.sandbox.paypal.com"),
     HUB_STR_INIT("checkout-test.adyen.com"),
     HUB_STR_INIT("*.adyenpayments.com"),
     HUB_STR_INIT("api.mollie.com"),

@@ -7,6 +7,7 @@
  *     token.c      OAuth 2.0 tokens, for gateways that want them
  *     result.c     what a job's result, a ledger's entry and a kept request look like
  *     redact.c     the gateway's own answer without what must not be stored
+ *     webhook.c    what gateways tell of their own accord
  *     simulator.c  a gateway without a network, for development
  *     gateway.h    what the gateways are: stripe.c, paypal.c, adyen.c, mollie.c
  *     order.h account.h amount.h status.h decline.h hook.h
@@ -29,6 +30,7 @@
 
 struct token;
 struct simulation;
+struct webhook;
 
 struct connector {
     const hub_host *host;
@@ -47,6 +49,7 @@ enum step {
     STEP_READ, /* the whole operation is a read */
     STEP_SEND, /* the request itself, frozen and with its key */
     STEP_FIND, /* what became of a request whose answer was lost? */
+    STEP_HOOK, /* a read: what a webhook only names */
     STEP_COUNT
 };
 
@@ -89,6 +92,7 @@ struct payment {
     struct token *token;
     struct list token_link; /* in the token's `waiting` */
     struct simulation *simulation;
+    struct webhook *webhook;
 };
 
 /* --- payment.c ---------------------------------------------------------------------------------*/
@@ -108,6 +112,13 @@ void payment_ask(struct payment *self, ask_fn *ask, asked_fn *then);
 void payment_kept(void *context, int32_t status, const hub_kept *values, uint32_t count);
 
 bool payment_is_last_attempt(const struct payment *self);
+
+/* Each completes the job and frees the payment. What they are told is left out where it would show
+ * a secret. */
+void payment_succeed(struct payment *self, const struct buf *result);
+void payment_fail(struct payment *self, const char *code, struct str message);
+void payment_retry(struct payment *self, const char *code, struct str message);
+void payment_no_storage(struct payment *self);
 
 /* --- transmit.c --------------------------------------------------------------------------------*/
 
@@ -145,6 +156,12 @@ bool result_read_frozen(struct payment *self, struct str json);
 void redact_append(struct buf *json, struct json_object *value, const struct account *account);
 /* Is there nothing in this text that must be left out? */
 bool redact_is_clean(struct str text, const struct account *account);
+
+/* --- webhook.c ---------------------------------------------------------------------------------*/
+
+void webhook_start(struct payment *payment);
+void webhook_looked_up(struct payment *payment); /* STEP_HOOK has got payment->json */
+void webhook_free(struct payment *payment);
 
 /* --- simulator.c -------------------------------------------------------------------------------*/
 

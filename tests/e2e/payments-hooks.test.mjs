@@ -9,7 +9,9 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import zlib from 'node:zlib';
 
+import { charge } from '../peers/lib/cases.mjs';
 import { Host } from '../peers/lib/host.mjs';
+import { MolliePeer } from '../peers/mollie.mjs';
 import { tempFolder } from './lib/hubd.mjs';
 
 const require = createRequire(new URL('../peers/package.json', import.meta.url));
@@ -308,4 +310,103 @@ test('Mollie: says only which payment to look at, and is believed nothing else',
     `id=tr_${'x'.repeat(99)}`]) {
     assert.equal((await host.hook(mollie, {}, body, at)).error, 'invalid_json', body);
   }
+});
+
+// --- payments.webhook: the same as a job ---------------------------------------------------------
+
+const asJob = (headers, body, more = {}) => ({ headers, body, received_at_ms: NOW, ...more });
+
+test('a webhook is booked once, however often it comes', async () => {
+  const books = new Host();
+  const body = stripeEvent('payment_intent.succeeded', intent());
+  for (const duplicate of [false, true, true]) {
+    const job = await books.run('webhook', asJob(stripeHeader(body), body), { account: stripe });
+    assert.equal(job.state, 'succeeded', job.message);
+    assert.deepEqual(job.result.events, [{ event: 'evt_1', type: 'payment_intent.succeeded',
+      status: 'succeeded', payment: 'pi_1', job: 'job-1', reference: 'order 1', currency: 'EUR',
+      amount_minor: 1250, happened_at_ms: NOW - 5000, duplicate }]);
+  }
+  assert.equal(books.ledger.length, 1);
+  assert.deepEqual([books.ledger[0].kind, books.ledger[0].event], ['webhook', 'evt_1']);
+  await books.stop();
+});
+
+test('verify_only books nothing; what is not genuine leaves no trace', async () => {
+  const books = new Host();
+  const body = stripeEvent('payment_intent.succeeded', intent());
+  const only = await books.run('webhook', asJob(stripeHeader(body), body, { verify_only: true }),
+    { account: stripe });
+  assert.equal(only.result.events.length, 1);
+  const forged = await books.run('webhook', asJob(stripeHeader(body, 'whsec_wrong'), body),
+    { account: stripe });
+  assert.deepEqual([forged.state, forged.code], ['failed', 'unauthorized']);
+  const nothing = await books.run('webhook', asJob({}, 'x'), { account: stripe });
+  assert.equal(nothing.code, 'unauthorized');
+  const none = await books.run('webhook', asJob({}, 'x'),
+    { account: { gateway: 'simulator', test: true } });
+  assert.equal(none.code, 'not_supported');
+  assert.equal(books.ledger.length, 0);
+  assert.deepEqual(books.accountValues('stripe'), []);
+  await books.stop();
+});
+
+test('killed at every point a webhook is booked all the same', async () => {
+  const body = adyenBody(adyenItem(), adyenItem({ eventCode: 'CAPTURE', originalReference: '1' }));
+  const input = asJob({}, body);
+  const books = new Host();
+  const { points } = await books.run('webhook', input, { account: adyen, interrupt: () => false });
+  assert.ok(points >= 12, `${points}`);
+  for (let at = 0; at < points; at++) {
+    const fresh = new Host();
+    const job = await fresh.run('webhook', input,
+      { account: adyen, interrupt: (point) => point.number === at });
+    assert.equal(job.state, 'succeeded');
+    const booked = new Set(fresh.ledger.map((one) => one.event));
+    assert.equal(booked.size, 2);
+    const again = await fresh.run('webhook', input, { account: adyen });
+    assert.ok(again.result.events.every((one) => one.duplicate));
+    await fresh.stop();
+  }
+  await books.stop();
+});
+
+test('PayPal: the certificate is fetched from its pinned place', async () => {
+  const asked = [];
+  const place = { account: {}, origin: 'https://api.sandbox.paypal.com', handle(call) {
+    asked.push(call.path);
+    assert.equal(call.headers.authorization, undefined);
+    return { status: asked.length === 1 ? 503 : 200, headers: {}, body: certificate };
+  } };
+  const books = new Host({ peers: [place] });
+  const body = capture();
+  const job = await books.run('webhook', asJob(paypalHeaders(body), body), { account: paypal });
+  assert.equal(job.state, 'succeeded', job.message);
+  assert.deepEqual([job.attempts[0].kind, job.attempts.length], ['retry', 2]);
+  assert.deepEqual(asked, Array(2).fill('/v1/notifications/certs/CERT-1'));
+  assert.deepEqual([job.result.events[0].payment, job.result.events[0].status],
+    ['ORDER1', 'succeeded']);
+  await books.stop();
+});
+
+test('Mollie is asked what its hook is about; a state is told once', async () => {
+  const mollie = new MolliePeer();
+  const books = new Host({ peers: [mollie] });
+  const { account } = mollie;
+  const made = await books.run('purchase', { ...charge('mollie'), payment_method: 'ideal' },
+    { account });
+  const { payment } = made.result;
+  const hear = async () => {
+    const job = await books.run('webhook', asJob({}, `id=${payment}`), { account });
+    assert.equal(job.state, 'succeeded', job.message);
+    const [{ status, duplicate, job: of }] = job.result.events;
+    assert.equal(of, made.id);
+    return [status, duplicate];
+  };
+  assert.deepEqual(await hear(), ['requires_action', false]);
+  mollie.pay(payment);
+  assert.deepEqual(await hear(), ['succeeded', false]);
+  assert.deepEqual(await hear(), ['succeeded', true]);
+  const unknown = await books.run('webhook', asJob({}, 'id=tr_nobodys'), { account });
+  assert.deepEqual([unknown.state, unknown.code], ['failed', 'refused']);
+  await books.stop();
 });

@@ -41,8 +41,9 @@ export class Host {
     this.#connector = connector;
     this.fate = fate;
     peers.forEach((peer, i) => {
-      peer.account.base_url = `http://127.0.0.1:${i + 1}`;
-      this.#peers.set(peer.account.base_url, peer);
+      const origin = peer.origin ?? `http://127.0.0.1:${i + 1}`;
+      if (!peer.origin) peer.account.base_url = origin;
+      this.#peers.set(origin, peer);
     });
   }
 
