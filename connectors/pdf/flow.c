@@ -13,6 +13,7 @@
 enum { ORPHANS = 2, WIDOWS = 2 /* lines that are not left alone at the end or start of a page */ };
 
 static const double EPSILON = 0.01;
+static const double MARKER_GAP = 0.45; /* of the size, between a marker and its item */
 
 /* --- Text --------------------------------------------------------------------------------------*/
 
@@ -30,7 +31,7 @@ static int add_decoration(struct layout *self, const struct slot *slot, uint32_t
     if (!item) {
         return self->doc->error->err;
     }
-    double left = piece->level & 1 ? slot->spaces * slot->space : 0;
+    double left = piece->space_level & 1 ? slot->spaces * slot->space : 0;
     item->kind = ITEM_LINE;
     item->x = x - left;
     item->w = piece->width + slot->spaces * slot->space;
@@ -140,7 +141,7 @@ static int add_line(struct layout *self, const struct line *line, uint32_t page,
             item->h = line->ascent + line->descent;
             item->text.piece = slot->piece;
             item->text.baseline = line->ascent - style->rise * style->size;
-            item->text.spaces = slot->piece->level & 1 ? 0 : slot->spaces;
+            item->text.spaces = slot->piece->space_level & 1 ? 0 : slot->spaces;
             item->text.space = slot->space;
         }
         if (style->decoration) {
@@ -252,21 +253,11 @@ static int flow_columns(struct layout *self, struct node *node, double x, double
     return err;
 }
 
-/* The marker stands on the first line of its item, wherever that has gone. */
-static int flow_item(struct layout *self, struct node *node, uint32_t index, double x, double width,
-                     struct cursor *cursor)
+static int add_marker(struct layout *self, const struct node *node, struct node *marker, double x,
+                      double width)
 {
-    struct list *list = &node->list;
-    struct node *marker = list->markers[index];
-    bool rtl = node->style->direction == DIRECTION_RTL;
-    self->has_baseline = false;
-    int err = flow_node(self, list->items.items[index], rtl ? x : x + list->indent,
-                        width - list->indent, cursor);
-    if (err < 0 || !marker || !self->has_baseline) {
-        return err;
-    }
     struct lines lines;
-    err = paragraph_prepare(self->doc, &marker->text, &self->numbers);
+    int err = paragraph_prepare(self->doc, &marker->text, &self->numbers);
     if (err == 0) {
         err = paragraph_break(self->doc, &marker->text, 1000, &lines);
     }
@@ -274,9 +265,33 @@ static int flow_item(struct layout *self, struct node *node, uint32_t index, dou
         return err;
     }
     const struct line *line = &lines.items[0];
-    double gap = 0.45 * node->style->size;
-    double at = rtl ? x + width - list->indent + gap : x + list->indent - gap - line->width;
+    double gap = MARKER_GAP * node->style->size, indent = node->list.indent;
+    double at = node->style->direction == DIRECTION_RTL ? x + width - indent + gap
+                                                        : x + indent - gap - line->width;
     return add_line(self, line, self->baseline_page, at - line->x, self->baseline_y - line->ascent);
+}
+
+/* The marker stands on the first line of its item, wherever that has gone. */
+static int flow_item(struct layout *self, struct node *node, uint32_t index, double x, double width,
+                     struct cursor *cursor)
+{
+    const struct list *list = &node->list;
+    struct node *marker = list->markers[index];
+    bool rtl = node->style->direction == DIRECTION_RTL;
+    bool had = self->has_baseline;
+    struct cursor outer = {self->baseline_page, self->baseline_y};
+    self->has_baseline = false;
+    int err = flow_node(self, list->items.items[index], rtl ? x : x + list->indent,
+                        width - list->indent, cursor);
+    if (err == 0 && marker && self->has_baseline) {
+        err = add_marker(self, node, marker, x, width);
+    }
+    if (had) { /* the first line is that of an item before */
+        self->has_baseline = true;
+        self->baseline_page = outer.page;
+        self->baseline_y = outer.y;
+    }
+    return err;
 }
 
 static int flow_list(struct layout *self, struct node *node, double x, double width,
@@ -357,7 +372,7 @@ static int flow_image(struct layout *self, const struct node *node, double x, do
                       struct cursor *cursor)
 {
     double w, h;
-    struct item *item;
+    struct item *item = NULL;
     image_size(&node->image, width, &w, &h);
     int err = add_box(self, node, ITEM_IMAGE, x, width, w, h, cursor, &item);
     if (err == 0) {
@@ -369,7 +384,7 @@ static int flow_image(struct layout *self, const struct node *node, double x, do
 static int flow_canvas(struct layout *self, const struct node *node, double x, double width,
                        struct cursor *cursor)
 {
-    struct item *item;
+    struct item *item = NULL;
     int err = add_box(self, node, ITEM_SHAPE, x, width, node->canvas.width, node->canvas.height,
                       cursor, &item);
     if (err == 0) {
@@ -391,7 +406,7 @@ static int flow_code(struct layout *self, struct node *node, double x, double wi
     if (err == 0 && code->label) {
         err = paragraph_break(self->doc, code->label, w, &label);
     }
-    struct item *item;
+    struct item *item = NULL;
     double guards = code->linear && code->code.rect_count > 0 && code->code.rects[0].guard
                         ? 5 * code->module
                         : 0;

@@ -339,7 +339,7 @@ static int map_blob(int fd, hb_blob_t **ret_blob, struct hub_error *error)
 static int upload(struct fontbook *self, int fd, struct str key, struct face **ret_face,
                   struct hub_error *error)
 {
-    hb_blob_t *blob;
+    hb_blob_t *blob = NULL;
     int err = map_blob(fd, &blob, error);
     if (err < 0) {
         return err;
@@ -425,13 +425,14 @@ static struct face *try_all(struct fontbook *self, struct font_style style, uint
 struct face *fontbook_fallback(struct fontbook *self, struct font_style style, struct str language,
                                uint32_t character)
 {
-    if (is_missing(self, character)) {
-        return NULL;
-    }
     for (size_t i = 0; i < self->own_count; i++) {
         if (face_has(self->own[i].face, character)) {
-            return find_own(self, str_from_c(self->own[i].family), style);
+            struct face *styled = find_own(self, str_from_c(self->own[i].family), style);
+            return face_has(styled, character) ? styled : self->own[i].face;
         }
+    }
+    if (is_missing(self, character)) {
+        return NULL;
     }
     scan(self);
     for (size_t i = 0; i < sizeof PREFERRED / sizeof PREFERRED[0]; i++) {

@@ -234,8 +234,13 @@ static int pass(struct layout *self)
     }
     struct cursor cursor = {0, layout_top(self, 0)};
     const struct sides *margins = &self->pages[0].setup.margins;
-    return flow_node(self, doc->content, margins->left,
-                     self->pages[0].setup.width - margins->left - margins->right, &cursor);
+    err = flow_node(self, doc->content, margins->left,
+                    self->pages[0].setup.width - margins->left - margins->right, &cursor);
+    /* A break after the last node leaves no empty page behind. */
+    while (self->page_count > 1 && self->pages[self->page_count - 1].count == 0) {
+        self->page_count--;
+    }
+    return err;
 }
 
 static int check_page(struct layout *self, const struct page_setup *setup)

@@ -110,7 +110,7 @@ static void place_slots(const struct breaker *b, const struct piece *last, doubl
         slot->space = piece->space_width + extra;
         double spaces = slot->spaces * slot->space;
         /* From right to left the spaces after a piece stand to its left. */
-        slot->x = piece->level & 1 ? x + spaces : x;
+        slot->x = piece->space_level & 1 ? x + spaces : x;
         x += spaces + piece->width;
     }
     line->width = x;
@@ -162,7 +162,7 @@ static int with_hyphen(struct breaker *b, const struct piece *piece, uint32_t le
 /* `ends`: the paragraph, or a part of it that a line feed ends. */
 static int close_line(struct breaker *b, bool ends)
 {
-    struct line *line;
+    struct line *line = NULL;
     int err = add_line(b, &line);
     const struct piece *last = b->open_count ? b->open[b->open_count - 1] : NULL;
     if (err == 0 && last && last->soft_hyphen && !ends) {
@@ -254,8 +254,14 @@ static int hyphenate(struct breaker *b, const struct piece *piece, double room, 
             return 0;
         }
     }
-    if (!b->doc->hyphens || !hyphens_find(b->doc->hyphens, piece->run->style->language,
-                                          piece->text + first, last - first, points)) {
+    struct str language = piece->run->style->language;
+    if (!b->doc->hyphens || !hyphens_has(b->doc->hyphens, language)) {
+        document_warn(b->doc, piece->run->place, "no_hyphenation",
+                      "there is no hyphenation dictionary for the language “%.*s”",
+                      STR_ARG(language));
+        return 0;
+    }
+    if (!hyphens_find(b->doc->hyphens, language, piece->text + first, last - first, points)) {
         return 0;
     }
     for (uint32_t i = last - first; i-- > 0;) {
@@ -303,7 +309,7 @@ static int break_anywhere(struct breaker *b, const struct piece *piece)
         bool nothing_fits = b->open_count > 0 && room < piece->size;
         int err = 0;
         if (!nothing_fits) {
-            struct piece *head, *rest;
+            struct piece *head = NULL, *rest = NULL;
             if (cut >= piece->len) {
                 break;
             }

@@ -180,7 +180,7 @@ static int decode(struct setting *s, const struct numbers *numbers)
         return document_nomem(s->doc);
     }
     for (uint32_t i = 0; i < paragraph->count; i++) {
-        struct str text;
+        struct str text = {0};
         int err = run_text(s->doc, &paragraph->runs[i], numbers, room, &text);
         if (err < 0) {
             return err;
@@ -361,6 +361,7 @@ static int make_piece(struct setting *s, uint32_t *at)
     }
     piece->text = s->text + from;
     piece->len = end - from;
+    piece->space_level = s->levels && end < s->len ? s->levels[end] : piece->level;
     while (end < s->len && is_space(s->text[end])) {
         piece->spaces++;
         end++;
@@ -390,7 +391,9 @@ static void measure(struct prepared *prepared, double indent)
         line += spaces + piece->width;
         word += piece->width;
         spaces = piece->spaces * piece->space_width;
-        prepared->min_width = fmax(prepared->min_width, word);
+        /* Divided, a word needs little; how little only the dictionary knows. */
+        double whole = piece->run->style->hyphenate ? fmin(word, 5 * piece->size) : word;
+        prepared->min_width = fmax(prepared->min_width, whole);
         prepared->max_width = fmax(prepared->max_width, line);
         word = piece->break_after ? 0 : word + spaces;
         if (piece->must_break) {

@@ -23,13 +23,14 @@ struct piece {
     const struct inline_run *run;
     struct face *face;
     struct run glyphs;
-    double size;        /* of the font */
-    double width;       /* of the glyphs */
-    double space_width; /* of one space */
-    uint8_t level;      /* odd: right to left */
-    bool break_after;   /* the line may end here */
-    bool must_break;    /* it must */
-    bool soft_hyphen;   /* and if it does, with a hyphen */
+    double size;         /* of the font */
+    double width;        /* of the glyphs */
+    double space_width;  /* of one space */
+    uint8_t level;       /* odd: right to left */
+    uint8_t space_level; /* of the spaces */
+    bool break_after;    /* the line may end here */
+    bool must_break;     /* it must */
+    bool soft_hyphen;    /* and if it does, with a hyphen */
 };
 
 /* A piece and its place in a line. */

@@ -143,6 +143,7 @@ static int parse_furniture(struct parser *p, const char *name, const struct plac
         *furniture = (struct furniture){any, any, any, any};
         return err;
     }
+    static struct node none; /* said to be none: not the one for any page either */
     struct node *nodes[5] = {0};
     for (size_t i = 0; i < 5; i++) {
         struct json_object *item = member(value, BY_PAGE[i]);
@@ -152,11 +153,11 @@ static int parse_furniture(struct parser *p, const char *name, const struct plac
             return err;
         }
         if (!item && i < 4 && json_object_object_get_ex(value, BY_PAGE[i], NULL)) {
-            nodes[i] = (struct node *)1; /* said to be none */
+            nodes[i] = &none;
         }
     }
     for (size_t i = 0; i < 4; i++) {
-        nodes[i] = nodes[i] == (struct node *)1 ? NULL : nodes[i] ? nodes[i] : nodes[4];
+        nodes[i] = nodes[i] == &none ? NULL : nodes[i] ? nodes[i] : nodes[4];
     }
     *furniture = (struct furniture){nodes[0], nodes[1], nodes[2], nodes[3]};
     return 0;

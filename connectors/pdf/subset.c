@@ -9,7 +9,7 @@
 
 enum {
     PROGRAM_LEVEL = 6,
-    PREPARE_MAX = 4 << 20, /* larger files are not preprocessed: it would take too much memory */
+    PREPARE_MAX = 2 << 20, /* larger files are not preprocessed: it would take too much memory */
 };
 
 struct subset_cache {
