@@ -1,7 +1,7 @@
 # The engine, on top of whatever store is linked.
 
 hub_library(hub_job
-  SOURCES batch.c job.c
+  SOURCES batch.c cron.c job.c zone.c
   LIBS hub_base)
 
 hub_library(hub_jobs
@@ -9,6 +9,7 @@ hub_library(hub_jobs
           purge.c queue.c request.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
+hub_check_headers(hub_job cron.h zone.h)
 hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h slab.h verdict.h)
 
 # --- Tests: the engine between a double of the store and a clock that the test turns ------------
@@ -24,3 +25,5 @@ if(HUB_TESTS AND TARGET hub_store)
   hub_test(test_jobs_sqlite SOURCES ${unit}/test_sqlite.c LIBS hub_jobs)
   hub_program(bench_jobs SOURCES ${PROJECT_SOURCE_DIR}/tests/bench/jobs.c LIBS hub_jobs)
 endif()
+
+hub_test(test_cron SOURCES ${unit}/test_cron.c LIBS hub_job)

@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include "base/civil.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -12,14 +14,8 @@
 static const char month_names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 static const char day_names[] = "SunMonTueWedThuFriSat";
 
-struct date {
-    int year;
-    int month; /* 1…12 */
-    int day;   /* 1…31 */
-};
-
 struct date_time {
-    struct date date;
+    struct civil_date date;
     int hour;
     int minute;
     int second;
@@ -43,66 +39,7 @@ int64_t clock_mono_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* --- the calendar ------------------------------------------------------------------------- */
-
-static bool is_leap(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-static int days_in_month(int year, int month)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-    return days[month - 1] + (month == 2 && is_leap(year));
-}
-
-static bool date_valid(const struct date *date)
-{
-    return date->month >= 1 && date->month <= 12 && date->day >= 1 &&
-           date->day <= days_in_month(date->year, date->month);
-}
-
-/* Days before the first of March of `year`, counted from 0000-03-01: a year that starts in March
- * has its leap day at the end, so the months before need no special case. */
-static int64_t days_before_march_year(int64_t year)
-{
-    return year * 365 + year / 4 - year / 100 + year / 400;
-}
-
-/* Days before `month` (0 is March) in a year that starts in March. */
-static int days_before_march_month(int month)
-{
-    return (month * 153 + 2) / 5;
-}
-
-#define DAYS_TO_1970 719468 /* from 0000-03-01 */
-
-static int64_t days_of_date(const struct date *date)
-{
-    /* One cycle of 400 years is added and taken away for January and February of the year 0. */
-    int64_t year = date->year + 400 - (date->month < 3);
-    int month = (date->month + 9) % 12;
-
-    return days_before_march_year(year) - days_before_march_year(400) +
-           days_before_march_month(month) + date->day - 1 - DAYS_TO_1970;
-}
-
-static struct date date_of_days(int64_t days)
-{
-    days += DAYS_TO_1970;
-    int64_t year = days / 365;
-    while (days_before_march_year(year) > days) {
-        year--;
-    }
-    int rest = (int)(days - days_before_march_year(year));
-    int month = (rest * 5 + 2) / 153;
-    return (struct date){
-        .year = (int)year + (month >= 10),
-        .month = month < 10 ? month + 3 : month - 9,
-        .day = rest - days_before_march_month(month) + 1,
-    };
-}
+/* --- numbers and times ---------------------------------------------------------------------- */
 
 static int64_t clamp(int64_t wall_ms)
 {
@@ -114,7 +51,7 @@ static struct date_time date_time_of(int64_t wall_ms)
     int in_day = (int)(wall_ms % MS_PER_DAY);
 
     return (struct date_time){
-        .date = date_of_days(wall_ms / MS_PER_DAY),
+        .date = civil_of_days(wall_ms / MS_PER_DAY),
         .hour = in_day / MS_PER_HOUR,
         .minute = in_day / MS_PER_MINUTE % 60,
         .second = in_day / MS_PER_SECOND % 60,
@@ -124,7 +61,7 @@ static struct date_time date_time_of(int64_t wall_ms)
 
 static int64_t wall_ms_of(const struct date_time *t)
 {
-    return days_of_date(&t->date) * MS_PER_DAY + (int64_t)t->hour * MS_PER_HOUR +
+    return civil_days(&t->date) * MS_PER_DAY + (int64_t)t->hour * MS_PER_HOUR +
            (int64_t)(t->minute - t->offset_minutes) * MS_PER_MINUTE +
            (int64_t)t->second * MS_PER_SECOND + t->ms;
 }
@@ -218,11 +155,11 @@ void clock_format(int64_t wall_ms, char *ret_text)
     *at = '\0';
 }
 
-static bool take_date(struct str *text, struct date *ret)
+static bool take_date(struct str *text, struct civil_date *ret)
 {
     return take_number(text, 4, &ret->year) && take(text, STR("-")) &&
            take_number(text, 2, &ret->month) && take(text, STR("-")) &&
-           take_number(text, 2, &ret->day) && date_valid(ret);
+           take_number(text, 2, &ret->day) && civil_valid(ret);
 }
 
 static bool take_offset(struct str *text, int *ret_minutes)
@@ -268,7 +205,7 @@ static bool parse_date_time(struct str text, struct date_time *ret)
 
 bool clock_is_date(struct str text)
 {
-    struct date date;
+    struct civil_date date;
 
     return take_date(&text, &date) && text.len == 0;
 }
@@ -408,7 +345,7 @@ bool clock_parse_http(struct str text, int64_t *ret_wall_ms)
             kind++;
         }
         if (!*kind && rest.len == 0) {
-            return date_valid(&t.date) && t.hour < 24 && t.minute < 60 && t.second <= 60 &&
+            return civil_valid(&t.date) && t.hour < 24 && t.minute < 60 && t.second <= 60 &&
                    in_range(wall_ms_of(&t), ret_wall_ms);
         }
     }
