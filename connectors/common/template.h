@@ -14,6 +14,7 @@
  * comments, with its rules for tags that stand alone on a line):
  *
  *     {{a.b.0}}          the value; the first name is looked for outwards, the others inside it
+ *     {{a.@index.b}}     inside a loop: of the list `a` the element of the same index
  *     {{.}}              the innermost value
  *     {{{a}}} {{&a}}     the same, never escaped
  *     {{#a}}…{{/a}}      once for each element of a list; once if `a` is true otherwise

@@ -112,7 +112,8 @@ static int parse_loop_name(struct parser *self, struct path *path)
 
 static int add_key(struct parser *self, const char *keys[PATH_KEYS_MAX], struct path *path)
 {
-    struct str name = take_name(self);
+    bool by_index = path->count > 0 && take(self, STR(PATH_AT_INDEX));
+    struct str name = by_index ? STR(PATH_AT_INDEX) : take_name(self);
     if (name.len == 0) {
         return fail(self, "a name is missing");
     }

@@ -16,6 +16,9 @@ enum { FILTER_ARGS_MAX = 2, PATH_KEYS_MAX = 32 };
 /* What a path begins with. */
 enum path_from { PATH_NAME, PATH_SELF, PATH_INDEX, PATH_NUMBER, PATH_FIRST, PATH_LAST, PATH_ROOT };
 
+/* As a key: the element of the list at the index of the present turn. No name begins with @. */
+#define PATH_AT_INDEX "@index"
+
 struct path {
     enum path_from from;
     size_t count;

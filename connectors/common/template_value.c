@@ -116,9 +116,26 @@ static bool loop_value(enum path_from from, const struct scope *scope,
     return true;
 }
 
-/* The member or element `key` of `value`, borrowed. */
-static bool member(struct json_object *value, const char *key, struct json_object **ret_value)
+/* The element of a list at the index of the present turn, borrowed. */
+static bool member_at_index(struct json_object *value, const struct scope *scope,
+                            struct json_object **ret_value)
 {
+    const struct scope *turn = innermost_turn(scope);
+    if (!turn || !json_object_is_type(value, json_type_array) ||
+        turn->index >= json_object_array_length(value)) {
+        return false;
+    }
+    *ret_value = json_object_array_get_idx(value, turn->index);
+    return true;
+}
+
+/* The member or element `key` of `value`, borrowed. */
+static bool member(struct json_object *value, const char *key, const struct scope *scope,
+                   struct json_object **ret_value)
+{
+    if (strcmp(key, PATH_AT_INDEX) == 0) {
+        return member_at_index(value, scope, ret_value);
+    }
     if (json_object_is_type(value, json_type_array)) {
         uint64_t index;
         size_t len = json_object_array_length(value);
@@ -166,7 +183,7 @@ bool path_find(const struct path *path, const struct run *run, const struct scop
         return false;
     }
     for (; at < path->count; at++) {
-        if (!member(value, path->keys[at], &value)) {
+        if (!member(value, path->keys[at], scope, &value)) {
             return false;
         }
     }

@@ -2,6 +2,7 @@
 
 #include "hyphens.h"
 #include "output.h"
+#include "templates.h"
 
 #include <linebreak.h>
 #include <stdlib.h>
@@ -103,16 +104,21 @@ int render_run(struct render *self, struct hub_error *error)
     doc->cancelled = self->cancelled;
     doc->cancel_context = self->cancel_context;
     fontbook_begin(cache->fonts);
-    int err = document_parse(doc, self->input, &sources);
+    struct json_object *definition = NULL; /* its texts are viewed until the end */
+    int err = template_definition(self->input, &sources, &definition, &self->pointer, error);
+    if (err == 0) {
+        err = document_parse(doc, definition, &sources);
+    }
     if (err == 0) {
         err = make(self, doc, error);
     }
-    if (err < 0) {
+    if (err < 0 && doc->fault_place) {
         place_append(&self->pointer, doc->fault_place);
     }
     map_release(&doc->anchors);
     arena_release(&doc->arena);
     free(doc);
+    json_object_put(definition);
     fontbook_end(cache->fonts);
     pictures_trim(cache->pictures);
     subset_cache_trim(cache->subsets);
