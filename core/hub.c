@@ -180,7 +180,13 @@ static const struct jobs_hooks JOBS_HOOKS = {
 
 static void on_finished(void *context, const struct supervisor_outcome *outcome)
 {
-    dispatch_finished(((struct hub *)context)->dispatch, outcome);
+    struct hub *self = context;
+
+    if (outcome->token & API_HOOK_TOKEN) {
+        api_hook_finished(self->api, outcome);
+    } else {
+        dispatch_finished(self->dispatch, outcome);
+    }
 }
 
 static void on_progress(void *context, uint64_t token, uint32_t permille, struct str message)

@@ -5,13 +5,14 @@
  *       │
  *     look up what a hook only names (Mollie)
  *       │                     `verify_only` ends here
- *     for each event: known already? ─▶ a duplicate, and nothing else
- *                     new ─▶ into the ledger
+ *     for each event: claim it for this job
+ *                     another job's, or booked already ─▶ a duplicate, and nothing else
+ *                     ours ─▶ into the ledger, then marked as booked
  *       │
  *     the events, and which of them are new
  *
- * An event is taken for known only once it is in the ledger, so that a crash between the two books
- * it again rather than never: the ledger then has it twice, with the same event id.
+ * A claim is the job's, not the attempt's: if an attempt dies, the job's next one goes on with it.
+ * Dying between ledger and mark books it again rather than never, with the same event id.
  */
 #include "payments.h"
 
@@ -107,18 +108,28 @@ static struct str key_of(struct webhook *self)
     return buf_view(&key);
 }
 
-static int32_t ask_known(struct payment *payment)
+static int32_t put(struct payment *payment, uint32_t flags, hub_str value)
+{
+    return payment->connector->keep->put(payment->job, HUB_KEEP_ACCOUNT, flags,
+                                         hub_of_str(key_of(payment->webhook)), value, REMEMBERED_MS,
+                                         payment_kept, payment);
+}
+
+static int32_t ask_claim(struct payment *payment)
+{
+    return put(payment, HUB_KEEP_NEW, payment->job->id);
+}
+
+static int32_t ask_owner(struct payment *payment)
 {
     return payment->connector->keep->get(payment->job, HUB_KEEP_ACCOUNT,
                                          hub_of_str(key_of(payment->webhook)), payment_kept,
                                          payment);
 }
 
-static int32_t ask_remember(struct payment *payment)
+static int32_t ask_mark_booked(struct payment *payment)
 {
-    return payment->connector->keep->put(payment->job, HUB_KEEP_ACCOUNT, HUB_KEEP_NEW,
-                                         hub_of_str(key_of(payment->webhook)), payment->job->id,
-                                         REMEMBERED_MS, payment_kept, payment);
+    return put(payment, 0, HUB_STR("booked"));
 }
 
 static int32_t ask_append(struct payment *payment)
@@ -137,18 +148,15 @@ static int32_t ask_append(struct payment *payment)
                                                     payment_kept, payment);
 }
 
-/* EXISTS: another delivery of it has been quicker just now. */
-static void remembered(struct payment *payment, int32_t status, const hub_kept *values,
-                       uint32_t count)
+static void marked(struct payment *payment, int32_t status, const hub_kept *values, uint32_t count)
 {
-    struct webhook *self = payment->webhook;
     (void)values;
     (void)count;
-    if (status != HUB_CALL_OK && status != HUB_CALL_EXISTS) {
+    if (status != HUB_CALL_OK) {
         payment_no_storage(payment);
         return;
     }
-    self->duplicate[self->at++] = status == HUB_CALL_EXISTS;
+    payment->webhook->at++;
     next_event(payment);
 }
 
@@ -160,19 +168,32 @@ static void appended(struct payment *payment, int32_t status, const hub_kept *va
     if (status != HUB_CALL_OK) {
         payment_no_storage(payment);
     } else {
-        payment_ask(payment, ask_remember, remembered);
+        payment_ask(payment, ask_mark_booked, marked);
     }
 }
 
-static void known(struct payment *payment, int32_t status, const hub_kept *values, uint32_t count)
+static void owner_known(struct payment *payment, int32_t status, const hub_kept *values,
+                        uint32_t count)
 {
     struct webhook *self = payment->webhook;
-    (void)values;
     if (status != HUB_CALL_OK) {
         payment_no_storage(payment);
-    } else if (count > 0) {
+    } else if (count > 0 && str_eq(str_of_hub(values[0].value), str_of_hub(payment->job->id))) {
+        payment_ask(payment, ask_append, appended); /* ours, of an attempt that died */
+    } else {
         self->duplicate[self->at++] = true;
         next_event(payment);
+    }
+}
+
+static void claimed(struct payment *payment, int32_t status, const hub_kept *values, uint32_t count)
+{
+    (void)values;
+    (void)count;
+    if (status == HUB_CALL_EXISTS) {
+        payment_ask(payment, ask_owner, owner_known);
+    } else if (status != HUB_CALL_OK) {
+        payment_no_storage(payment);
     } else {
         payment_ask(payment, ask_append, appended);
     }
@@ -186,7 +207,7 @@ static void next_event(struct payment *payment)
     if (only || self->at == self->events.count) {
         succeed(payment);
     } else {
-        payment_ask(payment, ask_known, known);
+        payment_ask(payment, ask_claim, claimed);
     }
 }
 

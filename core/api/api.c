@@ -54,6 +54,9 @@ int api_new(const struct api_deps *deps, const struct api_config *config, struct
     if (err == 0) {
         err = event_hub_new(self, &self->events);
     }
+    if (err == 0) {
+        err = hooks_new(&self->hooks);
+    }
     if (err < 0) {
         hub_fail(error, err, "the API could not be set up");
     }
@@ -73,6 +76,7 @@ void api_free(struct api *self)
     }
     event_hub_close(self->events);
     wait_room_close(self->waits);
+    hooks_free(self->hooks);
     keyring_free(self->keys);
     http_router_free(self->router);
     api_schemas_free(self->schemas);

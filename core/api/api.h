@@ -70,4 +70,9 @@ void api_end_streams(struct api *self);
 void api_on_event(struct api *self, const struct jobs_event *event);
 void api_connectors_changed(struct api *self);
 
+/* Attempts that verify webhooks are the API's own: their tokens have this bit set, which no token of
+ * the engine has. The supervisor's on_finished for them goes here. */
+#define API_HOOK_TOKEN ((uint64_t)1 << 62)
+void api_hook_finished(struct api *self, const struct supervisor_outcome *outcome);
+
 #endif

@@ -73,6 +73,7 @@ extern const size_t API_ROUTE_COUNT;
 struct wait_room;
 struct event_hub;
 struct in_flight;
+struct hooks;
 
 /* The API itself: what handlers share. */
 struct api {
@@ -86,6 +87,7 @@ struct api {
     struct keyring *keys;
     struct wait_room *waits;  /* requests that wait for jobs; see wait.h */
     struct event_hub *events; /* SSE subscribers; see events.h */
+    struct hooks *hooks;      /* webhooks that are being verified; see hooks.c */
     struct map in_flight;     /* idempotency scopes being worked on → itself */
     struct api_call *rescan;  /* waits for the scan that it began, or NULL */
     struct id_gen ids;

@@ -59,6 +59,10 @@ static void append_jobs(struct buf *out, const struct api *api)
     const struct jobs_stats *stats = jobs_stats(api->deps.jobs);
 
     metric(out, "jobs_submitted_total", "counter", "Jobs accepted.", stats->submitted);
+    metric(out, "webhooks_accepted_total", "counter", "Webhooks that were genuine.",
+           hooks_taken(api->hooks));
+    metric(out, "webhooks_refused_total", "counter", "Webhooks that were not, or made no sense.",
+           hooks_refused(api->hooks));
     metric(out, "attempts_started_total", "counter", "Attempts started.", stats->started);
     head(out, "jobs_finished_total", "counter", "Jobs that reached a final state.");
     labelled(out, "jobs_finished_total", "state", STR("succeeded"), "", stats->succeeded);

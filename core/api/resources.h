@@ -31,6 +31,14 @@ void api_key_list(struct api_call *call);
 void api_key_create(struct api_call *call);
 void api_key_delete(struct api_call *call);
 
+/* hooks.c */
+void api_hook_create(struct api_call *call);
+struct hooks;
+HUB_MUST_CHECK int hooks_new(struct hooks **ret_self);
+void hooks_free(struct hooks *self); /* with those whose requests are over; NULL does nothing */
+uint64_t hooks_refused(const struct hooks *self);
+uint64_t hooks_taken(const struct hooks *self);
+
 /* ledger.c */
 void api_ledger_list(struct api_call *call);
 void api_ledger_verify(struct api_call *call);

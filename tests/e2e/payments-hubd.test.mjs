@@ -2,6 +2,7 @@
 // gateways on loopback.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -9,6 +10,9 @@ import { charge, makePeers } from '../peers/lib/cases.mjs';
 import { serve } from '../peers/lib/peer.mjs';
 import { runnerOf } from '../peers/lib/runner.mjs';
 import { SANITIZED, SLOW, startHubd, until } from './lib/hubd.mjs';
+
+const require = createRequire(new URL('../peers/package.json', import.meta.url));
+const Stripe = require('stripe');
 
 const peers = Object.values(makePeers()).filter((one) => one.handle);
 const servers = [];
@@ -100,6 +104,90 @@ test('a thousand payments with a gateway that takes 300 ms', async (t) => {
   const charged = mollie.chargesByJob();
   assert.ok(ends.every((one) => charged.get(one.id) === 1));
   if (!SANITIZED) assert.ok(ms < 5000, `${ms}`); // the aim is 1 s on an idle machine
+});
+
+// --- POST /v1/hooks/{account} --------------------------------------------------------------------
+
+const whsec = (peer) => peer.account.webhook_secrets[0];
+const stripePeer = peers.find((one) => one.account.gateway === 'stripe');
+
+function stripeHook(event, secret = whsec(stripePeer)) {
+  const payload = JSON.stringify(event);
+  const signature = new Stripe('sk_test_x').webhooks.generateTestHeaderString({ payload, secret });
+  return hub.fetch('/v1/hooks/stripe', { method: 'POST', key: null, body: payload,
+    headers: { 'content-type': 'application/json', 'stripe-signature': signature } });
+}
+
+const webhookJobs = async () =>
+  (await hub.json('/v1/jobs?type=payments.webhook&limit=100')).jobs;
+
+test('a genuine webhook becomes a job, and is booked once', async () => {
+  fate = () => undefined;
+  const paid = await pay(stripePeer);
+  const event = { id: `evt_${paid.id}`, object: 'event', type: 'payment_intent.succeeded',
+    created: Math.floor(Date.now() / 1000), data: { object: { id: paid.result.payment,
+      object: 'payment_intent', status: 'succeeded', amount: 1250, currency: 'eur',
+      metadata: { hub_job: paid.id } } } };
+  for (let i = 0; i < 3; i++) {
+    const response = await stripeHook(event);
+    assert.equal(response.status, 200, await response.clone().text());
+    assert.equal(await response.text(), '[accepted]');
+  }
+  const jobs = await Promise.all((await webhookJobs()).map((one) => hub.finished(one.id)));
+  assert.equal(jobs.length, 3);
+  assert.ok(jobs.every((one) => one.state === 'succeeded'), JSON.stringify(jobs[0].error));
+  const events = jobs.flatMap((one) => one.result.events);
+  assert.equal(events.filter((one) => !one.duplicate).length, 1);
+  assert.ok(events.every((one) => one.job === paid.id && one.status === 'succeeded'));
+  const ledger = (await (await hub.fetch('/v1/ledger?account=stripe')).text()).trim().split('\n')
+    .map((line) => JSON.parse(line)).filter((one) => one.kind === 'webhook');
+  assert.equal(ledger.length, 1);
+  assert.equal(JSON.parse(ledger[0].body).event, event.id);
+});
+
+test('what is not genuine is refused, counted, and not kept', async () => {
+  const before = (await webhookJobs()).length;
+  const refused = await hub.metric('webhooks_refused_total');
+  const event = { id: 'evt_forged', type: 'payment_intent.succeeded', data: { object: {} } };
+  assert.equal((await stripeHook(event, 'whsec_of_somebody_else')).status, 401);
+  const bare = await hub.fetch('/v1/hooks/stripe', { method: 'POST', key: null, body: '{}' });
+  assert.equal(bare.status, 401);
+  const adyen = await hub.fetch('/v1/hooks/adyen', { method: 'POST', key: null,
+    body: '{"notificationItems":[]}' });
+  assert.equal(adyen.status, 401);
+  const elsewhere = await hub.fetch('/v1/hooks/nobody', { method: 'POST', key: null, body: '{}' });
+  assert.equal(elsewhere.status, 404);
+  const binary = await hub.fetch('/v1/hooks/stripe', { method: 'POST', key: null,
+    body: Buffer.from([0xff, 0xfe]) });
+  assert.equal(binary.status, 400);
+  const large = await hub.fetch('/v1/hooks/stripe', { method: 'POST', key: null,
+    body: 'x'.repeat(600_000) });
+  assert.equal(large.status, 413);
+  assert.equal((await webhookJobs()).length, before);
+  assert.equal(await hub.metric('webhooks_refused_total'), refused + 3);
+  for (const name of hub.files('')) {
+    assert.ok(!fs.readFileSync(path.join(hub.stateDir, name), 'latin1').includes('evt_forged'), name);
+  }
+});
+
+test('a genuine webhook about something else is taken and forgotten', async () => {
+  const before = (await webhookJobs()).length;
+  const response = await stripeHook({ id: 'evt_2', object: 'event', type: 'customer.created',
+    data: { object: { object: 'customer', id: 'cus_1' } } });
+  assert.equal(response.status, 200);
+  assert.equal((await webhookJobs()).length, before);
+});
+
+test('Mollie: the hook names a payment, and Mollie is asked', async () => {
+  const mollie = peers.find((one) => one.account.gateway === 'mollie');
+  const paid = await pay(mollie);
+  const response = await hub.fetch('/v1/hooks/mollie', { method: 'POST', key: null,
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: `id=${paid.result.payment}` });
+  assert.equal(response.status, 200, await response.clone().text());
+  const job = (await webhookJobs())[0];
+  const { result } = await hub.finished(job.id);
+  assert.deepEqual([result.events[0].job, result.events[0].status], [paid.id, 'succeeded']);
 });
 
 test('no canary in logs, results, errors, files or what /proc shows', async () => {
