@@ -1,5 +1,6 @@
 #include "api/batches.h"
 
+#include "api/job_account.h"
 #include "api/schemas.h"
 
 static int bad(struct batch_bad_line *ret_bad, struct arena *arena, const char *prefix,
@@ -58,6 +59,25 @@ static const struct job_type *type_of(struct line_reader *self, struct json_obje
     return self->type;
 }
 
+static int fill_account(struct line_reader *self, struct json_object *value,
+                        const struct job_type *type, struct arena *arena,
+                        struct job_record *ret_job, struct batch_bad_line *ret_bad)
+{
+    const struct api_deps *deps = &self->api->deps;
+    struct hub_error error;
+    struct str name;
+    int err = job_account(deps->types, deps->accounts, value, type, &name, &error);
+
+    if (err < 0) {
+        return bad(ret_bad, arena, "/account", STR(""), str_from_c(error.detail));
+    }
+    if (name.len > 0) {
+        ret_job->account = arena_str(arena, name);
+        err = ret_job->account.ptr != NULL ? 0 : HUB_ERR_NOMEM;
+    }
+    return err;
+}
+
 static int fill(struct line_reader *self, struct json_object *value, struct str text,
                 struct json_object *input, struct arena *arena, struct job_record *ret_job,
                 struct batch_bad_line *ret_bad)
@@ -70,6 +90,10 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
         return bad(ret_bad, arena, "/type", STR(""), STR("no connector offers it"));
     }
     int err = check(type->input, input, arena, "/input", ret_bad);
+    if (err < 0) {
+        return err;
+    }
+    err = fill_account(self, value, type, arena, ret_job, ret_bad);
     if (err < 0) {
         return err;
     }

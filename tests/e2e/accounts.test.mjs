@@ -152,6 +152,27 @@ describe('and jobs', () => {
     assert.equal((await hub.run('keyed.tell')).account, null);
   });
 
+  test('the lines of a batch name accounts too, or have the default one', async () => {
+    await put('batched', keyed('token-of-batch'));
+    await put('usual', keyed('usual', { default: true }));
+    const lines = ['batched', undefined, 'nobody'].map((account) => JSON.stringify({ account }));
+    const response = await hub.fetch('/v1/batches?type=keyed.tell', { method: 'POST',
+      body: `${lines.join('\n')}\n`, headers: { 'content-type': 'application/x-ndjson' } });
+    const text = await response.text();
+    assert.equal(response.status, 202, text);
+    const made = JSON.parse(text);
+    assert.deepEqual([made.jobs, made.rejected], [2, 1]);
+    await until(async () => (await hub.json(`/v1/batches/${made.id}`)).finished_at, 'its end');
+    const results = (await (await hub.fetch(`/v1/batches/${made.id}/results`)).text())
+      .split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    assert.deepEqual(results.slice(0, 2).map((one) => one.result.sum),
+      [sum('token-of-batch'), sum('usual')]);
+    assert.match(JSON.stringify(results[2]), /no account .*nobody/);
+    assert.equal((await hub.json('/v1/accounts/batched/uses')).uses.length, 1);
+    await remove('batched');
+    await remove('usual');
+  });
+
   test('an account that unfinished jobs name is deleted only by force; then they fail', async () => {
     await put('gone', keyed('token'));
     const job = await hub.post('keyed.tell', {},
