@@ -30,3 +30,8 @@ set(pdf_operation_schemas
   stamp.schema.json)
 hub_fuzzer(fuzz_pdf_operations
   SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_pdf_operations.cc LIBS pdf_operations)
+
+hub_test(test_pdf_templates
+  SOURCES ${PROJECT_SOURCE_DIR}/tests/unit/pdf/test_templates.c
+          ${PROJECT_SOURCE_DIR}/tests/unit/pdf/files.c
+  LIBS pdf_parts DEFINITIONS TEMPLATES="${CMAKE_CURRENT_SOURCE_DIR}/templates")
