@@ -286,7 +286,8 @@ GMimeMessage *parse_message(int fd, uint64_t bytes, struct hub_error *error)
         return NULL;
     }
     int copy = dup(fd);
-    GMimeStream *stream = copy >= 0 ? g_mime_stream_fs_new(copy) : NULL;
+    GMimeStream *stream =
+        copy >= 0 ? g_mime_stream_fs_new_with_bounds(copy, 0, (gint64)bytes) : NULL;
     if (!stream) {
         (void)hub_fail(error, HUB_ERR_IO, "the message cannot be read");
         return NULL;

@@ -538,7 +538,12 @@ void send_finish(struct delivery *self)
         return;
     }
     describe_trouble(self, OUTCOME_REJECTED, text, sizeof text);
-    end_refused(self, self->failure ? FAILURE_FACTS[self->failure].code : "rejected", text);
+    bool too_large = strcmp(self->reply.enhanced, "5.3.4") == 0; /* RFC 3463 */
+    end_refused(self,
+                self->failure ? FAILURE_FACTS[self->failure].code
+                : too_large   ? FAILURE_FACTS[FAILURE_TOO_LARGE].code
+                              : "rejected",
+                text);
 }
 
 void send_give_back(struct delivery *self, enum failure why, const char *detail)

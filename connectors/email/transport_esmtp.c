@@ -56,7 +56,7 @@ struct esmtp {
     bool heard;             /* any reply to `current` */
     char line[LINE_MAX_BYTES];
     size_t line_len;
-    bool in_ehlo, starttls_sent, tls, auth_sent, authenticated;
+    bool quitting, in_ehlo, starttls_sent, tls, auth_sent, authenticated;
 };
 
 /* --- What is read and written ------------------------------------------------------------------*/
@@ -64,8 +64,8 @@ struct esmtp {
 static void take_line(struct esmtp *self, struct str line)
 {
     struct reply reply;
-    if (!reply_parse(line, &reply)) {
-        return;
+    if (self->quitting || !reply_parse(line, &reply)) {
+        return; /* what led to the end is what counts */
     }
     self->lane->last = reply;
     bool last = line.len < 4 || line.ptr[3] != '-';
@@ -118,8 +118,10 @@ static void check_mail(struct esmtp *self)
 static void take_output(struct esmtp *self, struct str bytes)
 {
     static const struct str MAIL = STR_INIT("MAIL FROM:"), EHLO = STR_INIT("EHLO "),
-                            STARTTLS = STR_INIT("STARTTLS\r\n"), AUTH = STR_INIT("AUTH ");
+                            STARTTLS = STR_INIT("STARTTLS\r\n"), AUTH = STR_INIT("AUTH "),
+                            QUIT = STR_INIT("QUIT\r\n");
     lane_allow(self->lane, self->account->command_ms);
+    self->quitting = self->quitting || str_starts_with(bytes, QUIT);
     if (str_starts_with(bytes, EHLO)) {
         self->in_ehlo = true;
         self->lane->server = (struct server){0};
@@ -128,7 +130,10 @@ static void take_output(struct esmtp *self, struct str bytes)
         self->line_len = 0;
     } else if (str_starts_with(bytes, AUTH)) {
         self->auth_sent = true;
-    } else if (str_starts_with(bytes, MAIL)) {
+    }
+    /* MAIL may stand behind a RSET. */
+    const char *mail = memmem(bytes.ptr, bytes.len, MAIL.ptr, MAIL.len);
+    if (mail && (mail == bytes.ptr || mail[-1] == '\n')) {
         check_mail(self);
     }
 }
