@@ -188,7 +188,7 @@ static bool read_whole(struct api_call *call, struct json_object **ret_settings)
 /* The settings that the query gives. NULL: the call has been answered. */
 static struct json_object *read_query(struct api_call *call)
 {
-    static const char *const TEXTS[] = {"type", "queue", "on_error"};
+    static const char *const TEXTS[] = {"type", "queue", "account", "on_error"};
     struct json_object *settings;
     struct str text;
 

@@ -63,19 +63,17 @@ static int fill_account(struct line_reader *self, struct json_object *value,
                         const struct job_type *type, struct arena *arena,
                         struct job_record *ret_job, struct batch_bad_line *ret_bad)
 {
-    const struct api_deps *deps = &self->api->deps;
     struct hub_error error;
     struct str name;
-    int err = job_account(deps->types, deps->accounts, value, type, &name, &error);
 
-    if (err < 0) {
+    if (job_account(self->api->deps.types, self->api->deps.accounts, value, type, &name, &error) <
+        0) {
         return bad(ret_bad, arena, "/account", STR(""), str_from_c(error.detail));
     }
     if (name.len > 0) {
         ret_job->account = arena_str(arena, name);
-        err = ret_job->account.ptr != NULL ? 0 : HUB_ERR_NOMEM;
     }
-    return err;
+    return name.len > 0 && ret_job->account.ptr == NULL ? HUB_ERR_NOMEM : 0;
 }
 
 static int fill(struct line_reader *self, struct json_object *value, struct str text,
@@ -93,10 +91,6 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
     if (err < 0) {
         return err;
     }
-    err = fill_account(self, value, type, arena, ret_job, ret_bad);
-    if (err < 0) {
-        return err;
-    }
     err = job_fill(&source, type, arena, ret_job, &fault);
     if (err == HUB_ERR_INVALID_INPUT) {
         return bad(ret_bad, arena, "", fault.pointer, str_from_c(fault.detail));
@@ -104,7 +98,7 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
     if (err == 0 && !str_eq(ret_job->queue, self->queue)) {
         return bad(ret_bad, arena, "/queue", STR(""), STR("all jobs of a batch go to its queue"));
     }
-    return err;
+    return err < 0 ? err : fill_account(self, value, type, arena, ret_job, ret_bad);
 }
 
 static int read_value(struct line_reader *self, struct json_object *value, struct str text,

@@ -229,12 +229,13 @@ static void test_a_known_scope_is_the_same_batch(void **state)
 
     assert_int_equal(harness_run(h, first), 0);
     assert_false(first->batch_create.ret_known);
-    append(h, first->batch_create.batch.id, 0, 7, BATCH_RECEIVING);
+    const struct id id = first->batch_create.batch.id;
+    append(h, id, 0, 7, BATCH_RECEIVING);
     harness_reopen(h, NULL);
     struct store_op *again = create_op(h, "scope", "request");
     assert_int_equal(harness_run(h, again), 0);
     assert_true(again->batch_create.ret_known);
-    assert_id(again->batch_create.ret_batch.id, first->batch_create.batch.id);
+    assert_id(again->batch_create.ret_batch.id, id);
     assert_int_equal(again->batch_create.ret_batch.lines, 7);
     assert_int_equal(harness_run(h, create_op(h, "scope", "other")), HUB_ERR_IDEMPOTENCY_MISMATCH);
     assert_int_equal(harness_run(h, create_op(h, "another", "other")), 0);
