@@ -1,13 +1,17 @@
 // Every operation of the payments connector against a simulator of every gateway, whose bodies are
 // checked against the gateway's own description where there is one.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { after, test } from 'node:test';
 
 import { AdyenPeer, api as ADYEN_API } from '../peers/adyen.mjs';
 import { Host } from '../peers/lib/host.mjs';
+import { serve } from '../peers/lib/peer.mjs';
 import { MolliePeer } from '../peers/mollie.mjs';
 import { PaypalPeer } from '../peers/paypal.mjs';
 import { StripePeer, api as STRIPE_API } from '../peers/stripe.mjs';
+
+const Stripe = createRequire(new URL('../peers/package.json', import.meta.url))('stripe');
 
 const stripe = new StripePeer();
 const paypal = new PaypalPeer();
@@ -256,6 +260,32 @@ test('card numbers are refused wherever they stand; references that look like on
   assert.equal(stripe.requests.length, before);
   // 16 digits that pass Luhn's check, as one in ten of Adyen's references does
   await fails(stripe, 'refund', { payment: '8816178952380553' }, 'refused');
+});
+
+test('the simulator of Stripe is understood by Stripe\'s own client', async () => {
+  const server = await serve(stripe);
+  const client = new Stripe(stripe.account.api_key, { apiVersion: '2024-06-20', protocol: 'http',
+    host: '127.0.0.1', port: new URL(server.url).port, maxNetworkRetries: 0 });
+  const order = { amount: 1250, currency: 'eur', payment_method: 'pm_card_visa', confirm: true,
+    capture_method: 'manual', metadata: { hub_job: 'by-hand' },
+    automatic_payment_methods: { enabled: true, allow_redirects: 'never' } };
+  const key = { idempotencyKey: 'the-key' };
+  const made = await client.paymentIntents.create(order, key);
+  assert.deepEqual([made.status, made.amount_capturable], ['requires_capture', 1250]);
+  assert.equal((await client.paymentIntents.create(order, key)).id, made.id);
+  // What the client has made the connector captures, and the other way round.
+  await succeeds(stripe, 'capture', { payment: made.id }, 'succeeded');
+  const refund = await client.refunds.create({ payment_intent: made.id, amount: 250 });
+  assert.equal(refund.status, 'succeeded');
+  const seen = await succeeds(stripe, 'get', { payment: made.id }, 'succeeded');
+  assert.deepEqual([seen.result.captured_minor, seen.result.refunded_minor], [1250, 250]);
+  const ours = await succeeds(stripe, 'purchase', approve.stripe, 'succeeded');
+  const theirs = await client.paymentIntents.retrieve(ours.result.payment);
+  assert.deepEqual([theirs.status, theirs.metadata.hub_job], ['succeeded', ours.id]);
+  await assert.rejects(client.paymentIntents.create({ ...order,
+    payment_method: 'pm_decline_lost_card' }), { type: 'StripeCardError',
+    decline_code: 'lost_card' });
+  server.close();
 });
 
 test('nothing secret and nobody\'s data is in results, errors, ledger or storage', () => {
