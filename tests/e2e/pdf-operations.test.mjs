@@ -1,28 +1,18 @@
 // pdf.merge, split, rotate, stamp, encrypt, decrypt, metadata, attach, info, linearize: documents that
 // Ghostscript made, results looked at with qpdf and poppler, which nobody here wrote.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import path from 'node:path';
 import { after, test } from 'node:test';
-import zlib from 'node:zlib';
 
-import { startHubd, tempFolder } from './lib/hubd.mjs';
+import { startHubd } from './lib/hubd.mjs';
+import { picture, png, run, saved, say, scratch, texts } from './lib/pdf.mjs';
 
-const folder = tempFolder('hubd-pdf-');
 const hub = await startHubd({ flags: { retry_base_ms: 10 } });
 after(() => hub.stop());
 
-/** Runs a program that must end well; its output as text. */
-function run(program, ...args) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'latin1', timeout: 60_000 });
-  assert.equal(status, 0, `${program} ${args.join(' ')}: ${error ?? ''} ${stdout}${stderr}`);
-  return stdout;
-}
-
 /** A document whose page N says "NAME page N", with an outline entry for each page. */
 function make(name, pages, { width = 595, height = 842 } = {}) {
-  const file = path.join(folder, `${name}.pdf`);
+  const file = scratch(`${name}.pdf`);
   let source = `<< /PageSize [${width} ${height}] >> setpagedevice\n`;
   for (let page = 1; page <= pages; page++) {
     source += `[/Title (${name} ${page}) /Page ${page} /OUT pdfmark\n`;
@@ -50,8 +40,7 @@ async function documents(operation, input, { password = '' } = {}) {
     const bytes = await hub.download(artifact);
     assert.equal(artifact.media_type, 'application/pdf');
     assert.equal(bytes.length, output.bytes);
-    const file = path.join(folder, `${job.id}-${output.name}`);
-    fs.writeFileSync(file, bytes);
+    const file = saved(output.name, bytes);
     assert.match(run('qpdf', `--password=${password}`, '--check', file), /No syntax or stream encoding errors/);
     assert.equal(Number(run('qpdf', `--password=${password}`, '--show-npages', file)), output.pages);
     files.push(file);
@@ -71,12 +60,6 @@ async function fails(operation, input, code, pattern) {
   assert.equal(job.error.code, code, job.error.message);
   assert.match(job.error.message, pattern);
   return job.error;
-}
-
-/** The text of each page. */
-function texts(file, password = '') {
-  return run('pdftotext', '-layout', ...(password ? ['-upw', password] : []), file, '-')
-    .split('\f').slice(0, -1).map((text) => Buffer.from(text.trim(), 'latin1').toString('utf8'));
 }
 
 async function info(file, more = {}) {
@@ -173,17 +156,11 @@ test('metadata: Info and XMP say the same', async () => {
   assert.equal(known.info.Producer, undefined);
   assert.equal(known.info.CreationDate, 'D:20261123110000Z');
   assert.equal(known.language, 'de-CH');
-  const xmp = Buffer.from(run('pdfinfo', '-meta', file), 'latin1').toString('utf8');
+  const xmp = say('pdfinfo', '-meta', file);
   assert.match(xmp, /<rdf:li xml:lang="x-default">Grüße &amp; &lt;mehr&gt; 日本<\/rdf:li>/);
   assert.match(xmp, /<xmp:CreateDate>2026-11-23T11:00:00Z<\/xmp:CreateDate>/);
-  run('xmllint', '--noout', savedXml(xmp));
+  run('xmllint', '--noout', saved('meta.xml', xmp.trim()));
 });
-
-function savedXml(text) {
-  const file = path.join(folder, `${Math.random()}.xml`);
-  fs.writeFileSync(file, text.trim());
-  return file;
-}
 
 test('attach: files with their relationship; Factur-X', async () => {
   const xml = Buffer.from('<?xml version="1.0"?><rsm:CrossIndustryInvoice xmlns:rsm="urn:x"/>');
@@ -192,22 +169,22 @@ test('attach: files with their relationship; Factur-X', async () => {
   const file = await one('attach', { file: threeId,
     attachments: [{ file: csv, relationship: 'data', description: 'Zahlen' }, { file: csv, name: 'größe.csv' }],
     factur_x: { file: invoice, profile: 'basic' } });
-  const listed = Buffer.from(run('pdfdetach', '-list', file), 'latin1').toString('utf8');
+  const listed = say('pdfdetach', '-list', file);
   assert.match(listed, /3 embedded files/);
   assert.match(listed, /factur-x\.xml/);
   assert.match(listed, /größe\.csv/);
-  const saved = path.join(folder, 'saved.xml');
-  run('pdfdetach', '-savefile', 'factur-x.xml', '-o', saved, file);
-  assert.ok(fs.readFileSync(saved).equals(xml));
+  const out = scratch('saved.xml');
+  run('pdfdetach', '-savefile', 'factur-x.xml', '-o', out, file);
+  assert.ok(fs.readFileSync(out).equals(xml));
   assert.deepEqual((await info(file)).attachments.toSorted((a, b) => a.name < b.name ? -1 : 1), [
     { name: 'factur-x.xml', relationship: 'Alternative', media_type: 'text/xml' },
     { name: 'größe.csv', relationship: 'Unspecified', media_type: 'text/csv' },
     { name: 'zahlen.csv', relationship: 'Data', media_type: 'text/csv' },
   ]);
-  const xmp = Buffer.from(run('pdfinfo', '-meta', file), 'latin1').toString('utf8');
+  const xmp = say('pdfinfo', '-meta', file);
   assert.match(xmp, /<fx:ConformanceLevel>BASIC<\/fx:ConformanceLevel>/);
   assert.match(xmp, /<pdfaSchema:prefix>fx<\/pdfaSchema:prefix>/);
-  run('xmllint', '--noout', savedXml(xmp));
+  run('xmllint', '--noout', saved('meta.xml', xmp.trim()));
   const catalog = JSON.parse(run('qpdf', '--json=2', file)).qpdf[1];
   const root = Object.values(catalog).find((object) => object.value?.['/Type'] === '/Catalog').value;
   assert.equal(root['/AF'].length, 3);
@@ -238,42 +215,10 @@ test('what is no PDF, or a broken one, is told', async () => {
   await fails('rotate', { file: threeId, angle: 90, name: '../x.pdf' }, 'invalid_input', /^\/name: /);
 });
 
-/** A PNG of one colour, half transparent. */
-function png(width, height, rgba) {
-  const row = Buffer.concat([Buffer.from([0]), Buffer.concat(Array(width).fill(Buffer.from(rgba)))]);
-  const chunk = (type, data) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const all = Buffer.alloc(body.length + 8);
-    all.writeUInt32BE(data.length);
-    body.copy(all, 4);
-    all.writeUInt32BE(crc(body), body.length + 4);
-    return all;
-  };
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, 6, 0, 0, 0], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head),
-    chunk('IDAT', zlib.deflateSync(Buffer.concat(Array(height).fill(row)))), chunk('IEND', Buffer.alloc(0))]);
-}
-
-function crc(bytes) {
-  let value = ~0;
-  for (const byte of bytes) {
-    value ^= byte;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-  }
-  return ~value >>> 0;
-}
-
 /** The colour [r, g, b] of a point of a page, as poppler draws it at 72 dots per inch. */
 function colour(file, page, x, y) {
-  const base = path.join(folder, `page-${Math.random()}`);
-  run('pdftoppm', '-r', '72', '-f', page, '-l', page, '-singlefile', file, base);
-  const image = fs.readFileSync(`${base}.ppm`);
-  const [header, width] = /^P6\n(\d+) \d+\n255\n/.exec(image.subarray(0, 40).toString('latin1'));
-  const at = header.length + (y * Number(width) + x) * 3;
-  return [...image.subarray(at, at + 3)];
+  const { width, pixels } = picture(file, { page });
+  return [...pixels.subarray((y * width + x) * 3, (y * width + x + 1) * 3)];
 }
 
 test('stamp: a text, a picture, a page; also on a page that is turned', async () => {
