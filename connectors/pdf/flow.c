@@ -253,6 +253,12 @@ static int flow_columns(struct layout *self, struct node *node, double x, double
     return err;
 }
 
+/* Of the items, from the list's edge; where there is hardly any room, they keep half of it. */
+static double indent_of(const struct node *node, double width)
+{
+    return fmin(node->list.indent, width / 2);
+}
+
 static int add_marker(struct layout *self, const struct node *node, struct node *marker, double x,
                       double width)
 {
@@ -265,7 +271,7 @@ static int add_marker(struct layout *self, const struct node *node, struct node 
         return err;
     }
     const struct line *line = &lines.items[0];
-    double gap = MARKER_GAP * node->style->size, indent = node->list.indent;
+    double gap = MARKER_GAP * node->style->size, indent = indent_of(node, width);
     double at = node->style->direction == DIRECTION_RTL ? x + width - indent + gap
                                                         : x + indent - gap - line->width;
     return add_line(self, line, self->baseline_page, at - line->x, self->baseline_y - line->ascent);
@@ -281,8 +287,9 @@ static int flow_item(struct layout *self, struct node *node, uint32_t index, dou
     bool had = self->has_baseline;
     struct cursor outer = {self->baseline_page, self->baseline_y};
     self->has_baseline = false;
-    int err = flow_node(self, list->items.items[index], rtl ? x : x + list->indent,
-                        width - list->indent, cursor);
+    double indent = indent_of(node, width);
+    int err =
+        flow_node(self, list->items.items[index], rtl ? x : x + indent, width - indent, cursor);
     if (err == 0 && marker && self->has_baseline) {
         err = add_marker(self, node, marker, x, width);
     }

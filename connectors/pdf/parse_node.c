@@ -304,15 +304,16 @@ static void put_marker(struct buf *buf, const struct list *list, uint8_t type, i
     buf_append_str(buf, list->separator);
 }
 
+/* A marker looks like the item it belongs to. */
 static int make_marker(struct parser *p, const struct node *node, uint8_t type, int32_t number,
-                       const struct place *at, struct node **ret_marker)
+                       const struct node *item, struct node **ret_marker)
 {
     char room[64];
     struct buf text;
     buf_init_fixed(&text, room, sizeof room);
     put_marker(&text, &node->list, type, number);
     struct text_style style;
-    memcpy(&style, node->style, sizeof style);
+    memcpy(&style, item->style, sizeof style);
     style.alignment = ALIGN_START;
     style.decoration = 0;
     style.leading_indent = 0;
@@ -327,9 +328,9 @@ static int make_marker(struct parser *p, const struct node *node, uint8_t type, 
     if (!copy.ptr) {
         return document_nomem(p->doc);
     }
-    *run = (struct inline_run){.text = copy, .style = kept, .place = at};
+    *run = (struct inline_run){.text = copy, .style = kept, .place = item->place};
     *marker = (struct node){.kind = NODE_TEXT,
-                            .place = at,
+                            .place = item->place,
                             .style = kept,
                             .min_width = -1,
                             .text = {.runs = run, .count = 1, .style = kept}};
@@ -402,7 +403,7 @@ static int parse_list(struct parser *p, struct json_object *object, const struct
     for (uint32_t i = 0; err == 0 && i < list->items.count; i++) {
         struct node *item = list->items.items[i];
         if (has_marker(item, type)) {
-            err = make_marker(p, node, type, number, item->place, &list->markers[i]);
+            err = make_marker(p, node, type, number, item, &list->markers[i]);
             number += list->reversed ? -1 : 1;
         }
     }
