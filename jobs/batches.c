@@ -114,6 +114,9 @@ static void count_ended(struct batch *batch, int64_t now)
     for (int64_t i = 0; i < gap; i++) {
         batch->ended[(second - i) % BATCH_SECONDS] = 0;
     }
+    if (gap == BATCH_SECONDS) {
+        batch->first_second = second; /* nothing has ended for a while */
+    }
     batch->second = second > batch->second ? second : batch->second;
     batch->ended[batch->second % BATCH_SECONDS]++;
 }
@@ -573,6 +576,10 @@ bool jobs_batch_live(const struct jobs *self, const struct id *id, struct jobs_b
             sum += batch->ended[at % BATCH_SECONDS];
         }
     }
-    *ret_live = (struct jobs_batch){.milli_rate = sum * 1000 / (BATCH_SECONDS - 1)};
+    int64_t seconds = second - batch->first_second;
+    if (seconds > BATCH_SECONDS - 1) {
+        seconds = BATCH_SECONDS - 1;
+    }
+    *ret_live = (struct jobs_batch){.milli_rate = seconds > 0 ? sum * 1000 / (uint64_t)seconds : 0};
     return true;
 }

@@ -240,6 +240,7 @@ struct batch {
     unsigned errands;
     struct list hungry;            /* in jobs.hungry: to be looked at */
     int64_t second;                /* of the last end */
+    int64_t first_second;          /* of the ends that the rate is told from */
     uint32_t ended[BATCH_SECONDS]; /* jobs, by second */
 };
 

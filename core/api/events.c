@@ -1,23 +1,29 @@
 #include "api/events.h"
 
+#include "api/batches.h"
 #include "base/clock.h"
 #include "base/list.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define PING_MS         15000
 #define PAGE            500
+#define WATCH_MS        500 /* between two looks at a batch */
 #define SUBSCRIBERS_MAX 4096
 #define EVENT_TEXT_MAX  2048
+#define BATCH_TEXT_MAX  (2u << 20)
 
 /* A stream. While it catches up it gets nothing live: it reads page after page of the outbox until
  * it has seen all that was published. */
 struct subscriber {
     struct list link;
     struct api_call *call;
-    uint64_t seq;  /* the last event looked at */
-    uint64_t read; /* the last one sent out of the outbox; unlike `seq` not what a client says */
-    struct id job; /* zero: all */
+    uint64_t seq;    /* the last event looked at */
+    uint64_t read;   /* the last one sent out of the outbox; unlike `seq` not what a client says */
+    struct id job;   /* zero: all */
+    struct id batch; /* not zero: how far it is, and nothing else */
+    struct batch_record told; /* what was said of it last */
     struct str type;
     struct str queue;
     bool progress;
@@ -33,6 +39,9 @@ struct event_hub {
     unsigned count;
     uint64_t last_seq; /* published */
     uv_timer_t ping;
+    uv_timer_t watch; /* runs while somebody follows a batch */
+    unsigned watchers;
+    unsigned open_timers;
 };
 
 static void read_page(struct subscriber *self);
@@ -77,7 +86,7 @@ static void append_progress(struct buf *out, const struct jobs_event *event)
 static bool wants(const struct subscriber *self, const struct id *job, struct str type,
                   struct str queue)
 {
-    return (id_is_zero(&self->job) || id_eq(&self->job, job)) &&
+    return id_is_zero(&self->batch) && (id_is_zero(&self->job) || id_eq(&self->job, job)) &&
            (self->type.len == 0 || str_eq(self->type, type)) &&
            (self->queue.len == 0 || str_eq(self->queue, queue));
 }
@@ -92,6 +101,9 @@ static void end_stream(struct subscriber *self)
     }
     list_remove(&self->link);
     hub->count--;
+    if (!id_is_zero(&self->batch) && --hub->watchers == 0) {
+        uv_timer_stop(&hub->watch);
+    }
     http_stream_end(self->call->req); /* and the call, and this subscriber, are gone */
 }
 
@@ -177,21 +189,98 @@ static void read_page(struct subscriber *self)
     api_submit(self->call, op);
 }
 
+/* --- Following a batch -------------------------------------------------------------------------*/
+
+static bool is_news(const struct subscriber *self, const struct batch_record *batch)
+{
+    const struct batch_record *told = &self->told;
+
+    return batch->lines != told->lines || batch->finished_at != told->finished_at ||
+           batch->stage != told->stage || batch->upload != told->upload ||
+           batch->limits.paused != told->limits.paused || id_is_zero(&told->id) ||
+           memcmp(batch->counts, told->counts, sizeof batch->counts) != 0;
+}
+
+static void on_watched(struct store_op *op, void *context)
+{
+    struct subscriber *self = context;
+    const struct batch_record *batch = &op->batch_get.ret_batch;
+    struct buf text;
+
+    self->reading = false;
+    if (self->ended || op->err < 0 || batch_hidden(batch)) {
+        end_stream(self);
+        return;
+    }
+    if (!is_news(self, batch)) {
+        return;
+    }
+    self->told = *batch;
+    buf_init(&text, BATCH_TEXT_MAX);
+    buf_append_c(&text, "event: batch\ndata: ");
+    render_batch(&text, self->call->api, batch, NULL, 0);
+    buf_append_c(&text, "\n\n");
+    if (!buf_failed(&text)) {
+        send_text(self, buf_view(&text));
+    }
+    buf_release(&text);
+}
+
+static void watch(struct subscriber *self)
+{
+    struct store_op *op = self->reading || self->full ? NULL : store_op_new(STORE_BATCH_GET);
+
+    if (op == NULL) {
+        return; /* the next time */
+    }
+    self->reading = true;
+    op->batch_get.id = self->batch;
+    op->done = on_watched;
+    op->context = self;
+    api_submit(self->call, op);
+}
+
+static void on_watch(uv_timer_t *timer)
+{
+    struct event_hub *self = timer->data;
+
+    LIST_FOR_EACH(link, &self->subscribers) {
+        struct subscriber *subscriber = CONTAINER_OF(link, struct subscriber, link);
+        if (!id_is_zero(&subscriber->batch)) {
+            watch(subscriber);
+        }
+    }
+}
+
+static void begin_watch(struct subscriber *self)
+{
+    struct event_hub *hub = self->call->api->events;
+
+    if (hub->watchers++ == 0) {
+        uv_timer_start(&hub->watch, on_watch, WATCH_MS, WATCH_MS);
+    }
+    watch(self);
+}
+
 /* --- The handler -------------------------------------------------------------------------------*/
 
 static bool read_filters(struct subscriber *self)
 {
     struct api_call *call = self->call;
     struct str last = http_header(call->req, "last-event-id");
-    struct str job;
+    struct str job, batch;
 
-    if (!api_query(call, "job", &job) || !api_query(call, "type", &self->type) ||
-        !api_query(call, "queue", &self->queue) ||
+    if (!api_query(call, "job", &job) || !api_query(call, "batch", &batch) ||
+        !api_query(call, "type", &self->type) || !api_query(call, "queue", &self->queue) ||
         !api_query_bool(call, "progress", true, &self->progress)) {
         return false;
     }
     if (job.ptr != NULL && !id_parse(job, &self->job)) {
         api_fail(call, HUB_ERR_BAD_REQUEST, "parameter job must be an id");
+        return false;
+    }
+    if (batch.ptr != NULL && !id_parse(batch, &self->batch)) {
+        api_fail(call, HUB_ERR_BAD_REQUEST, "parameter batch must be an id");
         return false;
     }
     if (last.ptr != NULL && !str_to_u64(last, INT64_MAX, &self->seq)) {
@@ -229,7 +318,9 @@ void api_event_stream(struct api_call *call)
     http_on_gone(call->req, on_gone, self);
     http_stream_begin(call->req, &response, on_drain, self);
     send_text(self, STR("retry: 1000\n\n"));
-    if (self->catching_up) {
+    if (!id_is_zero(&self->batch)) {
+        begin_watch(self);
+    } else if (self->catching_up) {
         read_page(self);
     }
 }
@@ -318,18 +409,26 @@ int event_hub_new(struct api *api, struct event_hub **ret_self)
     uv_timer_init(api->deps.loop, &self->ping);
     self->ping.data = self;
     uv_timer_start(&self->ping, on_ping, PING_MS, PING_MS);
+    uv_timer_init(api->deps.loop, &self->watch);
+    self->watch.data = self;
+    self->open_timers = 2;
     *ret_self = self;
     return 0;
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct event_hub *self = handle->data;
+
+    if (--self->open_timers == 0) {
+        free(self);
+    }
 }
 
 void event_hub_close(struct event_hub *self)
 {
     if (self != NULL) {
         uv_close((uv_handle_t *)&self->ping, on_closed);
+        uv_close((uv_handle_t *)&self->watch, on_closed);
     }
 }

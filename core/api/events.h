@@ -9,6 +9,9 @@
  *     event: progress
  *     data: {"job":"…","type":"…","queue":"…","fraction":0.420,"message":"…"}
  *
+ *     event: batch                                 (with ?batch=ID, and then nothing else)
+ *     data: {"id":"…","state":"running", … }       a Batch, whenever it has changed
+ *
  * Job events come from the outbox, in commit order, each once; a client that comes back with
  * Last-Event-ID first gets what it missed. If that is no longer kept it gets `event: reset` and
  * must look at the jobs itself. Progress is not kept. A subscriber that does not read is cut off.

@@ -500,6 +500,7 @@ const struct api_route API_ROUTES[] = {
      "streamEvents",
      "Live job events (Server-Sent Events), resumable by Last-Event-ID.",
      {QUERY("job", STRING, "Only this job."), QUERY("type", STRING, "Only this type."),
+      QUERY("batch", STRING, "How far this batch is, twice a second, instead of job events."),
       QUERY("queue", STRING, "Only this queue."),
       QUERY("progress", "{\"type\":\"boolean\",\"default\":true}", "Progress too."),
       HEADER("Last-Event-ID", STRING, "Go on after this event.")}},
@@ -541,7 +542,8 @@ const struct api_route API_ROUTES[] = {
      "text/plain",
      "Webhooks",
      "receiveWebhook",
-     "What a provider tells of its own accord, for the account of this name. Its connector verifies "
+     "What a provider tells of its own accord, for the account of this name. Its connector "
+     "verifies "
      "the signature over the body, every byte as it came; what is genuine becomes a job of its "
      "operation `webhook`, what is not is answered 401 and not kept.",
      {NAME}},

@@ -274,6 +274,21 @@ test('one job runs when the batch has finished, once', async () => {
   assert.equal((await hub.json('/v1/jobs?label=end:yes')).jobs.length, 1);
 });
 
+test('how far a batch is comes as events', async () => {
+  const made = await accepted(lines(range(40, () => ({ input: { do: 'sleep', ms: 50 } }))),
+    { query: '?type=aprobe.run&concurrency=4' });
+  const stream = await hub.events(`?batch=${made.id}`);
+  await stream.until((all) => all.at(-1)?.data.state === 'finished', 'the end of the batch',
+    30_000 * SLOW);
+  stream.close();
+  assert.ok(stream.all.length >= 2);
+  assert.ok(stream.all.every(({ event, data }) => event === 'batch' && data.id === made.id));
+  const done = stream.all.map(({ data }) => data.counts.succeeded);
+  assert.deepEqual(done, [...done].sort((a, b) => a - b));
+  assert.equal(done.at(-1), 40);
+  await hub.refused(400, 'bad_request', '/v1/events?batch=mine');
+});
+
 test('results as CSV', async () => {
   const made = await accepted(lines([{ type: 'aprobe.run',
     input: { do: 'succeed', result: { text: 'say "hi", you' } } }, { type: 'no.such' }]));
