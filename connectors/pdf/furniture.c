@@ -78,8 +78,9 @@ static int furnish(struct layout *self, uint32_t page)
 
 int layout_furniture(struct layout *self)
 {
-    int err = 0;
+    struct paragraph *watermark = &self->doc->watermark.text;
     self->numbers.pages = self->page_count;
+    int err = watermark->count > 0 ? paragraph_prepare(self->doc, watermark, &self->numbers) : 0;
     for (uint32_t page = 0; err == 0 && page < self->page_count; page++) {
         err = furnish(self, page);
     }
