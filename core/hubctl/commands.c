@@ -11,7 +11,8 @@ static const struct command *const job_commands[] = {&cmd_run,    &cmd_get,   &c
 static const struct command *const file_commands[] = {&cmd_artifacts, NULL};
 
 static const struct command *const operator_commands[] = {
-    &cmd_connectors, &cmd_account, &cmd_queues, &cmd_keys, &cmd_ledger, &cmd_doctor, NULL};
+    &cmd_connectors, &cmd_account,  &cmd_queues, &cmd_keys,
+    &cmd_ledger,     &cmd_payments, &cmd_doctor, NULL};
 
 static const struct command *const author_commands[] = {&cmd_connector, NULL};
 

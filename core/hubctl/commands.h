@@ -26,6 +26,7 @@ extern const struct command batch_run; /* of `batch` */
 extern const struct command cmd_queues;
 extern const struct command cmd_keys;
 extern const struct command cmd_ledger;
+extern const struct command cmd_payments;
 extern const struct command cmd_doctor;
 extern const struct command cmd_openapi;
 extern const struct command cmd_completion;

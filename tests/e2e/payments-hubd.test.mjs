@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { charge, makePeers } from '../peers/lib/cases.mjs';
 import { serve } from '../peers/lib/peer.mjs';
 import { runnerOf } from '../peers/lib/runner.mjs';
-import { SANITIZED, SLOW, startHubd, until } from './lib/hubd.mjs';
+import { BUILD, runProgram, SANITIZED, SLOW, startHubd, until } from './lib/hubd.mjs';
 
 const require = createRequire(new URL('../peers/package.json', import.meta.url));
 const Stripe = require('stripe');
@@ -188,6 +188,25 @@ test('Mollie: the hook names a payment, and Mollie is asked', async () => {
   const job = (await webhookJobs())[0];
   const { result } = await hub.finished(job.id);
   assert.deepEqual([result.events[0].job, result.events[0].status], [paid.id, 'succeeded']);
+});
+
+test('hubctl payments reconcile: ledger and gateway agree, and then they do not', async () => {
+  const reconcile = (...more) => runProgram(path.join(BUILD, 'hubctl'),
+    ['payments', 'reconcile', '--account', 'stripe', '--socket', hub.socket, ...more]);
+  fate = () => undefined;
+  const paid = await pay(stripePeer);
+  const good = await reconcile();
+  assert.equal(good.code, 0, good.stdout + good.stderr);
+  const [, compared] = /^(\d+) payments compared, 0 differ, 0 could not/.exec(good.stdout);
+  assert.ok(Number(compared) >= 3);
+  const none = await reconcile('--to', '2020-01-01T00:00:00Z');
+  assert.match(none.stdout, /^0 payments compared/);
+  stripePeer.lose(paid.result.payment);
+  const bad = await reconcile('--json');
+  assert.equal(bad.code, 1, bad.stderr);
+  const difference = JSON.parse(bad.stdout);
+  assert.deepEqual([difference.job, difference.difference],
+    [paid.id, 'the gateway does not know it']);
 });
 
 test('no canary in logs, results, errors, files or what /proc shows', async () => {

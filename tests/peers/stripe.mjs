@@ -202,6 +202,11 @@ export class StripePeer extends Peer {
     return json(200, refund);
   }
 
+  /** As if it had never been. */
+  lose(id) {
+    this.#intents.delete(id);
+  }
+
   refundsOf(job) {
     return this.#refunds.filter((one) => one.metadata.hub_job === job).length;
   }
