@@ -9,6 +9,8 @@
 #include <qpdf/QPDFEmbeddedFileDocumentHelper.hh>
 #include <qpdf/QPDFOutlineDocumentHelper.hh>
 
+using operations::add;
+using operations::append;
 using operations::Document;
 using operations::Work;
 
@@ -30,9 +32,12 @@ json_object *text_value(const std::string &text)
 
 json_object *add_list(json_object *object, const char *name)
 {
-    json_object *list = json_object_new_array();
-    json_object_object_add(object, name, list);
-    return list;
+    return add(object, name, json_object_new_array());
+}
+
+json_object *number_value(uint64_t number)
+{
+    return json_object_new_int64(int64_t(number));
 }
 
 /* --- Pages -------------------------------------------------------------------------------------*/
@@ -79,13 +84,12 @@ void add_sizes(json_object *result, Document &file)
         if (json_object_array_length(list) == LIST_MAX) {
             return;
         }
-        json_object *entry = json_object_new_object();
-        json_object_object_add(entry, "from", json_object_new_int64(int64_t(from + 1)));
-        json_object_object_add(entry, "to", json_object_new_int64(int64_t(page)));
-        json_object_object_add(entry, "width", json_object_new_double(size.width));
-        json_object_object_add(entry, "height", json_object_new_double(size.height));
-        json_object_object_add(entry, "rotation", json_object_new_int(size.rotation));
-        json_object_array_add(list, entry);
+        json_object *entry = append(list, json_object_new_object());
+        add(entry, "from", number_value(from + 1));
+        add(entry, "to", number_value(page));
+        add(entry, "width", json_object_new_double(size.width));
+        add(entry, "height", json_object_new_double(size.height));
+        add(entry, "rotation", json_object_new_int(size.rotation));
     }
 }
 
@@ -160,13 +164,11 @@ class FontList {
         }
         bool subset = name.size() > 7 && name[6] == '+' &&
                       name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 6;
-        json_object *entry = json_object_new_object();
-        json_object_object_add(entry, "name", text_value(subset ? name.substr(7) : name));
-        json_object_object_add(entry, "type", text_value(type));
-        json_object_object_add(entry, "embedded",
-                               json_object_new_boolean(type == "Type3" || is_embedded(described)));
-        json_object_object_add(entry, "subset", json_object_new_boolean(subset));
-        json_object_array_add(list, entry);
+        json_object *entry = append(list, json_object_new_object());
+        add(entry, "name", text_value(subset ? name.substr(7) : name));
+        add(entry, "type", text_value(type));
+        add(entry, "embedded", json_object_new_boolean(type == "Type3" || is_embedded(described)));
+        add(entry, "subset", json_object_new_boolean(subset));
     }
 
     json_object *list;
@@ -193,24 +195,22 @@ class OutlineWriter {
         }
     }
 
-    void add(json_object *list, std::vector<QPDFOutlineObjectHelper> outline, int depth)
+    void write(json_object *list, std::vector<QPDFOutlineObjectHelper> outline, int depth)
     {
         for (QPDFOutlineObjectHelper &item : outline) {
             if (depth == OUTLINE_DEPTH_MAX || ++count > LIST_MAX) {
                 return;
             }
-            json_object *entry = json_object_new_object();
-            json_object_array_add(list, entry);
-            json_object_object_add(entry, "title", text_value(item.getTitle()));
+            json_object *entry = append(list, json_object_new_object());
+            add(entry, "title", text_value(item.getTitle()));
             QPDFObjectHandle page = item.getDestPage();
             auto found = page.isIndirect() ? numbers.find(page.getObjGen()) : numbers.end();
             if (found != numbers.end()) {
-                json_object_object_add(entry, "page",
-                                       json_object_new_int64(int64_t(found->second)));
+                add(entry, "page", number_value(found->second));
             }
             std::vector<QPDFOutlineObjectHelper> kids = item.getKids();
             if (!kids.empty()) {
-                add(add_list(entry, "children"), kids, depth + 1);
+                write(add_list(entry, "children"), kids, depth + 1);
             }
         }
     }
@@ -222,8 +222,7 @@ class OutlineWriter {
 
 void add_info(json_object *result, Document &file)
 {
-    json_object *info = json_object_new_object();
-    json_object_object_add(result, "info", info);
+    json_object *info = add(result, "info", json_object_new_object());
     QPDFObjectHandle entries = file.qpdf->getTrailer().getKey("/Info");
     if (!entries.isDictionary()) {
         return;
@@ -233,7 +232,7 @@ void add_info(json_object *result, Document &file)
         if (value.isString() && json_object_object_length(info) < LIST_MAX / 10) {
             std::string text = value.getUTF8Value();
             std::string name = operations::clean_text(key.substr(1), TEXT_MAX);
-            json_object_object_add(info, name.c_str(), text_value(text));
+            add(info, name.c_str(), text_value(text));
         }
     }
 }
@@ -243,29 +242,25 @@ void add_encryption(json_object *result, QPDF &qpdf)
     int revision = 0, permissions = 0, version = 0;
     QPDF::encryption_method_e streams, strings, files;
     bool encrypted = qpdf.isEncrypted(revision, permissions, version, streams, strings, files);
-    json_object_object_add(result, "encrypted", json_object_new_boolean(encrypted));
+    add(result, "encrypted", json_object_new_boolean(encrypted));
     if (!encrypted) {
         return;
     }
     static const std::map<QPDF::encryption_method_e, const char *> NAMES = {
         {QPDF::e_aesv3, "aes_256"}, {QPDF::e_aes, "aes_128"}, {QPDF::e_rc4, "rc4"}};
     auto name = NAMES.find(streams);
-    json_object *encryption = json_object_new_object();
-    json_object_object_add(result, "encryption", encryption);
-    json_object_object_add(encryption, "method",
-                           json_object_new_string(name == NAMES.end() ? "none" : name->second));
-    json_object *allow = json_object_new_object();
-    json_object_object_add(encryption, "permissions", allow);
+    json_object *encryption = add(result, "encryption", json_object_new_object());
+    add(encryption, "method", json_object_new_string(name == NAMES.end() ? "none" : name->second));
+    json_object *allow = add(encryption, "permissions", json_object_new_object());
     const char *print = qpdf.allowPrintHighRes()  ? "full"
                         : qpdf.allowPrintLowRes() ? "low"
                                                   : "none";
-    json_object_object_add(allow, "print", json_object_new_string(print));
-    json_object_object_add(allow, "copy", json_object_new_boolean(qpdf.allowExtractAll()));
-    json_object_object_add(allow, "modify", json_object_new_boolean(qpdf.allowModifyOther()));
-    json_object_object_add(allow, "annotate",
-                           json_object_new_boolean(qpdf.allowModifyAnnotation()));
-    json_object_object_add(allow, "fill_forms", json_object_new_boolean(qpdf.allowModifyForm()));
-    json_object_object_add(allow, "assemble", json_object_new_boolean(qpdf.allowModifyAssembly()));
+    add(allow, "print", json_object_new_string(print));
+    add(allow, "copy", json_object_new_boolean(qpdf.allowExtractAll()));
+    add(allow, "modify", json_object_new_boolean(qpdf.allowModifyOther()));
+    add(allow, "annotate", json_object_new_boolean(qpdf.allowModifyAnnotation()));
+    add(allow, "fill_forms", json_object_new_boolean(qpdf.allowModifyForm()));
+    add(allow, "assemble", json_object_new_boolean(qpdf.allowModifyAssembly()));
 }
 
 void add_attachments(json_object *result, QPDF &qpdf)
@@ -276,18 +271,16 @@ void add_attachments(json_object *result, QPDF &qpdf)
         if (json_object_array_length(list) == LIST_MAX) {
             return;
         }
-        json_object *entry = json_object_new_object();
-        json_object_array_add(list, entry);
-        json_object_object_add(entry, "name", text_value(spec->getFilename()));
+        json_object *entry = append(list, json_object_new_object());
+        add(entry, "name", text_value(spec->getFilename()));
         QPDFObjectHandle relationship = spec->getObjectHandle().getKey("/AFRelationship");
         if (relationship.isName()) {
-            json_object_object_add(entry, "relationship",
-                                   text_value(relationship.getName().substr(1)));
+            add(entry, "relationship", text_value(relationship.getName().substr(1)));
         }
         QPDFObjectHandle stream = spec->getEmbeddedFileStream();
         if (stream.isStream() && stream.getDict().getKey("/Subtype").isName()) {
             std::string type = stream.getDict().getKey("/Subtype").getName().substr(1);
-            json_object_object_add(entry, "media_type", text_value(type));
+            add(entry, "media_type", text_value(type));
         }
     }
 }
@@ -297,21 +290,19 @@ void info(Work &work)
     Document file = work.open("/file");
     QPDFObjectHandle root = file.qpdf->getRoot();
     json_object *result = work.result();
-    json_object_object_add(result, "bytes", json_object_new_int64(int64_t(file.bytes)));
-    json_object_object_add(result, "version", text_value(file.qpdf->getPDFVersion()));
-    json_object_object_add(result, "pages", json_object_new_int64(int64_t(file.pages.size())));
-    json_object_object_add(result, "linearized",
-                           json_object_new_boolean(file.qpdf->isLinearized()));
+    add(result, "bytes", number_value(file.bytes));
+    add(result, "version", text_value(file.qpdf->getPDFVersion()));
+    add(result, "pages", number_value(file.pages.size()));
+    add(result, "linearized", json_object_new_boolean(file.qpdf->isLinearized()));
     QPDFObjectHandle mark = root.getKey("/MarkInfo");
     bool tagged = mark.isDictionary() && mark.getKey("/Marked").isBool() &&
                   mark.getKey("/Marked").getBoolValue();
-    json_object_object_add(result, "tagged", json_object_new_boolean(tagged));
+    add(result, "tagged", json_object_new_boolean(tagged));
     QPDFObjectHandle language = root.getKey("/Lang");
     if (language.isString()) {
-        json_object_object_add(result, "language", text_value(language.getUTF8Value()));
+        add(result, "language", text_value(language.getUTF8Value()));
     }
-    json_object_object_add(
-        result, "form",
+    add(result, "form",
         json_object_new_boolean(QPDFAcroFormDocumentHelper(*file.qpdf).hasAcroForm()));
     add_encryption(result, *file.qpdf);
     add_sizes(result, file);
@@ -319,7 +310,7 @@ void info(Work &work)
     add_info(result, file);
     add_attachments(result, *file.qpdf);
     QPDFOutlineDocumentHelper outline(*file.qpdf);
-    OutlineWriter(file).add(add_list(result, "outline"), outline.getTopLevelOutlines(), 0);
+    OutlineWriter(file).write(add_list(result, "outline"), outline.getTopLevelOutlines(), 0);
     work.note_warnings(file);
     work.succeed();
 }

@@ -248,6 +248,24 @@ Document Work::open(const std::string &pointer, json_object *holder)
 
 /* --- Results -----------------------------------------------------------------------------------*/
 
+json_object *add(json_object *object, const char *name, json_object *value)
+{
+    if (!value || json_object_object_add(object, name, value) != 0) {
+        json_object_put(value);
+        throw std::bad_alloc();
+    }
+    return value;
+}
+
+json_object *append(json_object *list, json_object *value)
+{
+    if (!value || json_object_array_add(list, value) != 0) {
+        json_object_put(value);
+        throw std::bad_alloc();
+    }
+    return value;
+}
+
 std::string Work::output_name(const Document &document, const std::string &otherwise) const
 {
     return text(input_, "name", document.name.empty() ? otherwise : document.name);
@@ -335,17 +353,14 @@ void Work::write(QPDF &qpdf, const std::string &name,
     output.finish();
 
     struct stat status;
-    json_object *made = json_object_new_object();
-    json_object_object_add(made, "name", json_object_new_string(name.c_str()));
-    json_object_object_add(made, "pages", json_object_new_int64(int64_t(page_count)));
-    json_object_object_add(made, "bytes",
-                           json_object_new_int64(fstat(fd, &status) == 0 ? status.st_size : 0));
     json_object *outputs;
     if (!json_object_object_get_ex(result_, "outputs", &outputs)) {
-        outputs = json_object_new_array();
-        json_object_object_add(result_, "outputs", outputs);
+        outputs = add(result_, "outputs", json_object_new_array());
     }
-    json_object_array_add(outputs, made);
+    json_object *made = append(outputs, json_object_new_object());
+    add(made, "name", json_object_new_string(name.c_str()));
+    add(made, "pages", json_object_new_int64(int64_t(page_count)));
+    add(made, "bytes", json_object_new_int64(fstat(fd, &status) == 0 ? status.st_size : 0));
 }
 
 void Work::write_changed(Document &document, const std::string &name)
@@ -365,16 +380,14 @@ void Work::note_warnings(Document &document)
 {
     json_object *warnings;
     if (!json_object_object_get_ex(result_, "warnings", &warnings)) {
-        warnings = json_object_new_array();
-        json_object_object_add(result_, "warnings", warnings);
+        warnings = add(result_, "warnings", json_object_new_array());
     }
     for (const QPDFExc &warning : document.qpdf->getWarnings()) {
         if (json_object_array_length(warnings) == MAX_WARNINGS) {
             break;
         }
         std::string words = document.pointer + ": " + words_of(warning);
-        json_object_array_add(warnings,
-                              json_object_new_string_len(words.data(), int(words.size())));
+        append(warnings, json_object_new_string_len(words.data(), int(words.size())));
     }
 }
 

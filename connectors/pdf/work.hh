@@ -131,6 +131,11 @@ class Work {
     json_object *result_ = nullptr;
 };
 
+/* For results: put `value`, whose reference they take, into an object or a list, and give it back.
+ * They throw if there is no memory, for the value (NULL) or for its place. */
+json_object *add(json_object *object, const char *name, json_object *value);
+json_object *append(json_object *list, json_object *value);
+
 /* Ends the job by what was thrown; called while an exception is being handled. */
 void report_exception(struct pdf *connector, hub_job *job) noexcept;
 
