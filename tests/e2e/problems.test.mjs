@@ -164,7 +164,7 @@ test('an unknown type, with a suggestion where one is near', async () => {
   const near = await refuse(422, 'unknown_type', { type: 'image.transfrom' });
   assert.match(near.detail, /did you mean "image\.transform"\?/);
   assert.equal(near.errors[0].pointer, '/type');
-  const far = await refuse(422, 'unknown_type', { type: 'payments.capture' });
+  const far = await refuse(422, 'unknown_type', { type: 'telegraph.send' });
   assert.doesNotMatch(far.detail, /did you mean/);
 });
 
@@ -252,7 +252,7 @@ test('a method that nobody knows', async () => {
 
 test('nothing is there', async () => {
   for (const target of ['/', '/v1', '/v1/', '/v2/jobs', '/v1/jobs/', '/v1/jobs//cancel',
-    '/v1/job', '/v1/jobs/a/b/c', '/V1/jobs', '/favicon.ico', '/v1/batches']) {
+    '/v1/job', '/v1/jobs/a/b/c', '/V1/jobs', '/favicon.ico', '/v1/telegrams']) {
     const response = await hub.exchange({ path: target });
     assert.equal(response.status, 404, target);
     assert.equal(response.headers['content-type'], 'application/problem+json');
