@@ -70,12 +70,14 @@ void account_release(struct account *self)
     *self = (struct account){0};
 }
 
-/* http[s]://127.0.0.1, localhost or [::1], with a port, and nothing behind it. */
+/* http[s]://127.0.0.1 or localhost, with a port, and nothing behind it. */
 static bool leads_here(struct str url)
 {
     static const struct str HEADS[] = {
-        STR_INIT("http://127.0.0.1:"),  STR_INIT("http://localhost:"),  STR_INIT("http://[::1]:"),
-        STR_INIT("https://127.0.0.1:"), STR_INIT("https://localhost:"), STR_INIT("https://[::1]:"),
+        STR_INIT("http://127.0.0.1:"),
+        STR_INIT("http://localhost:"),
+        STR_INIT("https://127.0.0.1:"),
+        STR_INIT("https://localhost:"),
     };
     uint64_t port;
     for (size_t i = 0; i < sizeof HEADS / sizeof HEADS[0]; i++) {

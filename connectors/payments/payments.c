@@ -133,7 +133,6 @@ static const hub_str HOSTS[] = {
     /* base_url of test accounts; hubd's operator must allow private addresses besides. */
     HUB_STR_INIT("127.0.0.1:*"),
     HUB_STR_INIT("localhost:*"),
-    HUB_STR_INIT("[::1]:*"),
 };
 
 static const hub_connector CONNECTOR = {

@@ -38,13 +38,14 @@ static bool is_version(struct str text)
     return digits(&core, '.') && digits(&core, '.') && digits(&core, '.') && !core.ptr;
 }
 
-/* A host name, perhaps with "*." in front and ":PORT" behind; or "*". */
+/* A host name, perhaps with "*." in front and ":PORT" or ":*" behind; or "*". */
 static bool is_host(struct str text)
 {
     uint64_t port;
     struct str rest = text;
     struct str name = str_split(&rest, ':');
-    if (rest.ptr && (!str_to_u64(rest, 65535, &port) || port == 0)) {
+    bool any_port = str_eq(rest, STR("*"));
+    if (rest.ptr && !any_port && (!str_to_u64(rest, 65535, &port) || port == 0)) {
         return false;
     }
     if (str_eq(name, STR("*"))) {

@@ -185,7 +185,10 @@ async function main() {
   servers.forEach((one) => one.close());
   const { wrong, charged } = compare(seen);
   const states = {};
-  for (const { state } of seen.jobs) states[state] = (states[state] ?? 0) + 1;
+  for (const { state, error } of seen.jobs) {
+    const what = state === 'succeeded' ? state : `${state}: ${error?.code}`;
+    states[what] = (states[what] ?? 0) + 1;
+  }
   const attempts = seen.jobs.reduce((sum, one) => sum + one.attempt, 0);
   console.log(JSON.stringify({ ...counts, jobs: seen.jobs.length, attempts, charged, ...states }));
   for (const peer of peers) peer.problems.slice(0, 3).forEach((one) => console.log(one));

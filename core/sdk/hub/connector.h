@@ -517,8 +517,9 @@ typedef struct hub_connector {
     hub_str account_schema; /* JSON Schema of an account; secret members carry "writeOnly": true;
                              * none: the connector takes no account */
 
-    /* Permissions asked for. hubd's operator grants them or not. No hosts: no network at all. */
-    const hub_str *hosts; /* "api.example.com", "*.example.com", with ":PORT" if not 443; "*": all */
+    /* Permissions asked for. hubd's operator grants them or not. No hosts: no network at all.
+     * hosts: "api.example.com", "*.example.com", with ":PORT" if not 443 (":*": any); "*": all. */
+    const hub_str *hosts;
     const hub_str *paths; /* files and folders to read, absolute: "/usr/share/fonts" */
     uint32_t host_count;
     uint32_t path_count;
