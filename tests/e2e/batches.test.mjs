@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 
-import { SLOW, answered, sleep, startHubd, until } from './lib/hubd.mjs';
+import { SANITIZED, SLOW, answered, sleep, startHubd, tempFolder, until } from './lib/hubd.mjs';
 
 const hub = await startHubd();
 after(() => hub.stop());
@@ -311,6 +311,63 @@ test('a parked job can be cancelled by itself', async () => {
   await act(made.id, 'resume');
   const end = await finished(made.id);
   assert.deepEqual([end.counts.succeeded, end.counts.cancelled], [49, 1]);
+});
+
+test('hubd ends in the middle of an upload, and of results; it goes on in its next life', async () => {
+  const stateDir = tempFolder();
+  const all = range(20_000, (i) => JSON.stringify({ type: 'noop.run', labels: { i: `${i}` } }));
+  const headers = { ...NDJSON, 'idempotency-key': 'over-two-lives' };
+  const first = await startHubd({ stateDir });
+  const body = new Readable({ read() {} });
+  const broken = first.fetch('/v1/batches', { method: 'POST', body, duplex: 'half', headers })
+    .then((response) => response.status, () => 0);
+  body.push(lines(all.slice(0, 5000)));
+  let seen;
+  await until(async () => {
+    [seen] = (await first.json('/v1/batches')).batches;
+    return seen?.lines === 5000;
+  }, 'the first lines');
+  const reading = first.fetch(`/v1/batches/${seen.id}/results`).then((answer) => answer.text())
+    .catch(() => null);
+  const watching = await first.events(`?batch=${seen.id}`);
+  body.push(lines(all.slice(5000, 9000)));
+  await first.stop();
+  await Promise.all([broken, reading]);
+  body.destroy();
+  watching.close();
+
+  const second = await startHubd({ stateDir });
+  const made = await answered(await second.fetch('/v1/batches', { method: 'POST', headers,
+    body: lines(all), ms: 60_000 * SLOW }), 202);
+  assert.equal(made.id, seen.id);
+  assert.equal(made.jobs, 20_000);
+  await until(async () => (await second.json(`/v1/batches/${seen.id}`)).state === 'finished',
+    'the batch is finished', 60_000 * SLOW);
+  await second.stop();
+});
+
+test('a long batch takes little memory, and no time at a start', { skip: SANITIZED }, async () => {
+  const stateDir = tempFolder();
+  const first = await startHubd({ stateDir });
+  await first.run('noop.run');
+  const before = first.memory('VmRSS');
+  first.resetPeak();
+  const line = `${JSON.stringify({ labels: { some: 'x'.repeat(100) } })}\n`.repeat(1000);
+  const made = await answered(await first.fetch(
+    `/v1/batches?settings=${encodeURIComponent('{"type":"noop.run","paused":true}')}`,
+    { method: 'POST', headers: NDJSON, ms: 120_000, body: Readable.from(range(150, () => line)),
+      duplex: 'half' }), 202);
+  assert.equal(made.jobs, 150_000);
+  const growth = (first.memory('VmHWM') - before) / 2 ** 20;
+  assert.ok(growth <= 32, `${growth.toFixed(1)} MiB`);
+  await first.kill();
+  const since = Date.now();
+  const second = await startHubd({ stateDir });
+  const took = Date.now() - since;
+  assert.ok(took <= 5000, `ready after ${took} ms`); // alone it takes 100 ms
+  assert.equal((await second.json(`/v1/batches/${made.id}`)).counts.queued, 150_000);
+  await answered(await second.fetch(`/v1/batches/${made.id}/cancel`, { method: 'POST' }), 200);
+  await second.stop();
 });
 
 test('what cannot be a batch is refused', async () => {
