@@ -116,6 +116,7 @@ struct measure {
 struct page_setup {
     double width, height;
     struct sides margins;
+    bool auto_height; /* as high as what is on it; `height` is the most until that is known */
 };
 
 struct node_list {

@@ -222,6 +222,21 @@ static bool learn_pages(struct layout *self)
     return changed;
 }
 
+/* Pages from a roll end where their content does. */
+static void cut_pages(struct layout *self)
+{
+    for (uint32_t i = 0; i < self->page_count; i++) {
+        struct page *page = &self->pages[i];
+        double bottom = page->setup.margins.top;
+        for (uint32_t k = 0; page->setup.auto_height && k < page->count; k++) {
+            bottom = fmax(bottom, page->items[k].y + page->items[k].h);
+        }
+        if (page->setup.auto_height) {
+            page->setup.height = ceil(bottom + page->setup.margins.bottom);
+        }
+    }
+}
+
 static int pass(struct layout *self)
 {
     struct document *doc = self->doc;
@@ -240,6 +255,7 @@ static int pass(struct layout *self)
     while (self->page_count > 1 && self->pages[self->page_count - 1].count == 0) {
         self->page_count--;
     }
+    cut_pages(self);
     return err;
 }
 

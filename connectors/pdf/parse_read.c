@@ -293,6 +293,12 @@ int read_page_size(struct parser *p, struct json_object *value, const struct pla
 {
     if (json_object_is_type(value, json_type_object)) {
         int err = read_number(p, member(value, "width"), at, 10, PDF_MAX_LENGTH, &page->width);
+        struct str height;
+        page->auto_height = json_get_str(value, "height", &height) && str_eq(height, STR("auto"));
+        if (page->auto_height) {
+            page->height = PDF_MAX_LENGTH;
+            return err;
+        }
         return err < 0
                    ? err
                    : read_number(p, member(value, "height"), at, 10, PDF_MAX_LENGTH, &page->height);
