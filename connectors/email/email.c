@@ -68,7 +68,7 @@ static void destroy(hub_instance *instance)
 {
     struct email *self = (struct email *)instance;
     relays_release(self);
-    tls_release(self);
+    tls_release(self->trusted);
     auth_client_exit();
     pthread_mutex_destroy(&self->lock);
     free(self);
