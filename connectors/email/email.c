@@ -60,7 +60,6 @@ static hub_instance *create(const hub_host *host)
     setenv("HOME", "/nonexistent", 1);
     auth_client_init();
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    parse_init();
     return (hub_instance *)self;
 }
 

@@ -256,7 +256,6 @@ void token_free(struct token *self);
 
 void render_start(struct email *email, hub_job *job);
 void verify_start(struct email *email, hub_job *job);
-void parse_init(void); /* once, on [main] */
 void parse_start(struct email *email, hub_job *job);
 void parse_bounce_start(struct email *email, hub_job *job);
 
