@@ -2,17 +2,17 @@
 // bound in time, and sends nothing that was not meant.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
+import path from 'node:path';
 import tls from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 
 import { SMTPServer } from 'smtp-server';
 
-import { SLOW, sleep, startHubd, tempFolder } from './lib/hubd.mjs';
+import { SLOW, sleep, startHubd, tempFolder, until } from './lib/hubd.mjs';
 import { makeAuthority, ownAddress } from './lib/postfix.mjs';
-import fs from 'node:fs';
-import path from 'node:path';
 
 const folder = tempFolder('hubd-email-ca-');
 const authority = makeAuthority(folder);
@@ -275,6 +275,37 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
     const job = await run({ host: '192.0.2.1' });
     assert.equal(job.error.code, 'invalid_input');
     assert.match(job.error.message, /allow_plaintext/);
+  });
+});
+
+describe('crashes', () => {
+  test('a crash while the answer is awaited: retry sends again, hold does not', async () => {
+    for (const on_unknown of ['retry', 'hold']) {
+      const ids = [];
+      let dots = 0;
+      const server = await scripted(polite((verb, line) => {
+        if (verb === 'LINE' && line.startsWith('Message-ID:')) ids.push(line);
+        return verb === 'DOT' && dots++ === 0 ? '' : undefined;
+      }));
+      const used = await account({ host: server.host, on_unknown,
+        timeouts: { final_ms: 60000 } });
+      const { id } = await hub.post('email.send', MESSAGE, { account: used, max_attempts: 3 });
+      await until(() => dots > 0, 'the message has left');
+      const runner = fs.readdirSync('/proc').filter((one) => /^[0-9]+$/.test(one)).find((one) => {
+        try {
+          const status = fs.readFileSync(`/proc/${one}/status`, 'utf8');
+          return new RegExp(`^PPid:\\t${hub.pid}$`, 'm').test(status) &&
+            fs.readFileSync(`/proc/${one}/maps`, 'utf8').includes('libesmtp');
+        } catch { return false; }
+      });
+      process.kill(Number(runner), 'SIGKILL');
+      const job = await hub.finished(id);
+      server.close();
+      assert.equal(job.state, on_unknown === 'retry' ? 'succeeded' : 'unknown',
+        JSON.stringify(job.error));
+      assert.equal(ids.length, on_unknown === 'retry' ? 2 : 1);
+      assert.equal(new Set(ids).size, 1);
+    }
   });
 });
 
