@@ -309,6 +309,37 @@ describe('crashes', () => {
   });
 });
 
+describe('pace', () => {
+  test('a domain that defers is left alone, the others are not', async () => {
+    const server = await scripted(polite((verb, line) =>
+      (verb === 'RCPT' && line.includes('@busy.test') ? '450 4.7.1 slow down' : undefined)));
+    const used = await account({ host: server.host, limits: { domain_backoff_ms: 60000 } });
+    const send = (to) => hub.run('email.send', { ...MESSAGE, to }, { account: used, max_attempts: 1 });
+    assert.equal((await send(['a@busy.test'])).error.code, 'deferred');
+    const asked = server.seen.length;
+    const second = await send(['b@busy.test']);
+    assert.equal(second.error.code, 'deferred');
+    assert.match(second.error.message, /not tried/);
+    assert.equal(server.seen.slice(asked).filter((line) => line.startsWith('MAIL')).length, 0);
+    const third = await send(['c@busy.test', 'd@free.test']);
+    assert.equal(third.state, 'succeeded');
+    assert.deepEqual(third.result.recipients.map((one) => one.outcome), ['deferred', 'accepted']);
+    server.close();
+  });
+  test('messages a second', async () => {
+    const server = await scripted(polite());
+    const used = await account({ host: server.host,
+      limits: { messages_per_second: 10, connections: 4 } });
+    const begun = Date.now();
+    const jobs = await Promise.all(Array.from({ length: 20 }, () =>
+      hub.run('email.send', MESSAGE, { account: used, max_attempts: 1 })));
+    server.close();
+    assert.ok(jobs.every((job) => job.state === 'succeeded'));
+    const took = Date.now() - begun; // 10 at once, 10 more in a second
+    assert.ok(took > 850 && took < 5000 * SLOW, `${took} ms`);
+  });
+});
+
 describe('TLS that is not what it should be', () => {
   const servers = [];
   after(() => servers.forEach((one) => one.close(() => {})));
