@@ -54,6 +54,9 @@
     "SELECT seq, at, connector, account, job, attempt, kind, body, hash FROM ledger "
 
 /* Terminal states are those from 4 on; see the assertion in job_write.c. */
+#define LITE_RUN                                                                                   \
+    "tick, at, outcome, by_hand, misfired, missed, job, reason FROM schedule_run"
+
 #define LITE_STATEMENT_MAP(X)                                                                      \
     /* transactions */                                                                             \
     X(BEGIN_WRITE, LITE_WRITER, "BEGIN IMMEDIATE")                                                 \
@@ -207,6 +210,37 @@
     X(USE_PURGE, LITE_WRITER,                                                                      \
       "DELETE FROM account_use WHERE key IN"                                                       \
       " (SELECT key FROM account_use WHERE started_at < ? ORDER BY started_at LIMIT ?)")           \
+    /* schedules */                                                                                \
+    X(SCHEDULE_PUT, LITE_WRITER,                                                                   \
+      "INSERT INTO schedule VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO"       \
+      " UPDATE SET spec = ?2, created_by = ?3, paused = ?4, updated_at = ?6,"                      \
+      " cursor_at = CASE WHEN ?8 THEN cursor_at ELSE ?7 END"                                       \
+      " RETURNING seq, created_at, cursor_at")                                                     \
+    X(SCHEDULE_PAUSE, LITE_WRITER,                                                                 \
+      "UPDATE schedule SET paused = ?2, updated_at = ?3,"                                          \
+      " cursor_at = CASE WHEN ?4 THEN ?4 ELSE cursor_at END WHERE seq = ?1")                       \
+    X(SCHEDULE_DELETE, LITE_WRITER, "DELETE FROM schedule WHERE seq = ?")                          \
+    X(SCHEDULE_IS_THERE, LITE_WRITER, "SELECT 1 FROM schedule WHERE seq = ?")                      \
+    X(SCHEDULE_SET_CURSOR, LITE_WRITER, "UPDATE schedule SET cursor_at = ?2 WHERE seq = ?1")       \
+    X(SCHEDULE_ALL, LITE_READER,                                                                   \
+      "SELECT seq, name, spec, created_by, paused, created_at, updated_at, cursor_at"              \
+      " FROM schedule ORDER BY name")                                                              \
+    X(RUN_OUTCOME, LITE_WRITER,                                                                    \
+      "SELECT outcome FROM schedule_run WHERE schedule = ? AND tick = ?")                          \
+    X(RUN_PUT, LITE_WRITER,                                                                        \
+      "REPLACE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                           \
+    X(RUN_DROP_WAITING, LITE_WRITER,                                                               \
+      "DELETE FROM schedule_run WHERE schedule = ? AND outcome = 0")                               \
+    X(RUN_PURGE, LITE_WRITER,                                                                      \
+      "DELETE FROM schedule_run WHERE (schedule, tick) IN (SELECT schedule, tick FROM"             \
+      " schedule_run WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)")                              \
+    X(RUNS_DOWN, LITE_READER,                                                                      \
+      "SELECT " LITE_RUN " WHERE schedule = ? AND tick < ? ORDER BY tick DESC LIMIT ?")            \
+    X(RUNS_WAITING, LITE_READER,                                                                   \
+      "SELECT " LITE_RUN " WHERE schedule = ? AND outcome = 0 ORDER BY tick LIMIT ?")              \
+    X(RUNS_WITH_JOB, LITE_READER,                                                                  \
+      "SELECT job FROM schedule_run WHERE schedule = ? AND job IS NOT NULL"                        \
+      " ORDER BY tick DESC LIMIT ?")                                                               \
     X(QUEUE_ALL, LITE_READER,                                                                      \
       "SELECT name, paused, concurrency, rate, rate_period_ms FROM queue ORDER BY name")           \
     X(API_KEY_PUT, LITE_WRITER, "REPLACE INTO api_key VALUES (?, ?, ?, ?, ?)")                     \

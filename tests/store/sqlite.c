@@ -103,6 +103,7 @@ static bool may_scan(const char *detail)
         "SCAN queue",
         "SCAN api_key",
         "SCAN account",
+        "SCAN schedule",
         "SCAN job_count",
         /* at start, or from the oldest with a limit */
         "SCAN idempotency",
