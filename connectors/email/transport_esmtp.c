@@ -18,6 +18,8 @@
  *     leaves is read before it leaves, and MAIL does not without them
  *   - what came in one piece with the answer to STARTTLS counts as if it had come under TLS: then
  * the connection is ended
+ *   - a password that was refused (535) it tries again by every other mechanism there is, which
+ * locks people out: the second attempt does not leave
  *   - CHUNKING costs it 40 ms a message with Postfix: it does not get to see that word
  *   - a SIZE that the server has told is not looked at: MAIL does not leave
  *   - its timeouts are per read, so that a byte now and then keeps it for hours: lane_allow()
@@ -141,6 +143,9 @@ static void take_output(struct esmtp *self, struct str bytes)
         self->starttls_sent = true;
         self->line_len = 0;
     } else if (str_starts_with(bytes, AUTH)) {
+        if (self->auth_sent && self->lane->last.code == 535) {
+            lane_abort(self->lane, FAILURE_AUTH_REFUSED);
+        }
         self->auth_sent = true;
     }
     /* MAIL may stand behind a RSET. */
