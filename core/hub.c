@@ -210,6 +210,8 @@ static void on_finished(void *context, const struct supervisor_outcome *outcome)
 
     if (outcome->token & API_HOOK_TOKEN) {
         api_hook_finished(self->api, outcome);
+    } else if (outcome->token & API_CALLBACK_TOKEN) {
+        api_callback_finished(self->api, outcome);
     } else {
         dispatch_finished(self->dispatch, outcome);
     }
@@ -702,6 +704,7 @@ static int make_api(struct hub *self, struct hub_error *error)
         .supervisor = self->supervisor,
         .types = self->types,
         .accounts = self->accounts,
+        .vault = self->vault,
         .schedules = self->schedules,
         .log = self->log,
     };

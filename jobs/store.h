@@ -44,6 +44,7 @@
 #include "base/mailbox.h"
 #include "jobs/batch.h"
 #include "jobs/blob.h"
+#include "jobs/callback.h"
 #include "jobs/job.h"
 #include "jobs/ledger.h"
 #include "jobs/schedule.h"
@@ -84,6 +85,13 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(SCHEDULE_TICK, schedule_tick, true)                                                          \
     X(SCHEDULE_LIST, schedule_list, false)                                                         \
     X(SCHEDULE_RUNS, schedule_runs, false)                                                         \
+    X(CALLBACK_PUT, callback_put, true)                                                            \
+    X(CALLBACK_RESEND, callback_resend, true)                                                      \
+    X(SIGNING_PUT, signing_put, true)                                                              \
+    X(CALLBACK_DUE, callback_due, false)                                                           \
+    X(CALLBACK_LIST, callback_list, false)                                                         \
+    X(CALLBACK_OF_JOB, callback_of_job, false)                                                     \
+    X(SIGNING_GET, signing_get, false)                                                             \
     X(PURGE, purge, true)                                                                          \
     X(BLOB_DISCARD, blob_discard, true)                                                            \
     X(KEEP_GET, keep_get, false)                                                                   \
@@ -487,6 +495,62 @@ struct store_key_list {
 struct store_account_list {
     struct store_account *ret_accounts;
     unsigned ret_count;
+};
+
+/* Deliveries of callbacks: see jobs/callback.h. */
+struct store_callbacks {
+    struct callback_record *items;
+    unsigned count;
+};
+
+/* What came of an attempt (number 0: none was made) and what the delivery is from now on. `gone`:
+ * no delivery to its URL is attempted any more, until one is sent again by hand. HUB_ERR_NOT_FOUND:
+ * it went with its job. */
+struct store_callback_put {
+    int64_t seq;
+    struct callback_attempt attempt;
+    enum callback_state state;
+    uint32_t tries;
+    int64_t next_at;
+    bool gone;
+};
+
+/* The last delivery of a job once more, from the first try of the schedule on; its id stays. Its
+ * URL is no longer taken for gone. HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT (there is none). */
+struct store_callback_resend {
+    struct id job;
+    int64_t now;
+};
+
+/* Pending deliveries by the time of their next attempt, due or not. */
+struct store_callback_due {
+    unsigned limit;
+    struct store_callbacks ret_callbacks;
+};
+
+/* Deliveries in a state, the newest first, at most CALLBACK_LIST_MAX + 1. */
+struct store_callback_list {
+    enum callback_state state;
+    int64_t before; /* seq; 0: from the newest */
+    unsigned limit;
+    struct store_callbacks ret_callbacks;
+};
+
+/* The latest CALLBACK_LIST_MAX deliveries of a job, the newest first, with their attempts. None if
+ * there is no such job. */
+struct store_callback_of_job {
+    struct id job;
+    struct store_callbacks ret_callbacks;
+};
+
+/* What callbacks are signed with, sealed. HUB_ERR_CONFLICT if `only_new` and there is something. */
+struct store_signing_put {
+    bool only_new;
+    struct str sealed;
+};
+/* HUB_ERR_NOT_FOUND. */
+struct store_signing_get {
+    struct str ret_sealed;
 };
 
 /* A job that left `blocked` because of what an operation did to another one. */

@@ -1,3 +1,4 @@
+#include "api/deliver.h"
 #include "api/events.h"
 #include "api/idempotency.h"
 #include "api/jobs.h"
@@ -57,6 +58,9 @@ int api_new(const struct api_deps *deps, const struct api_config *config, struct
     if (err == 0) {
         err = hooks_new(&self->hooks);
     }
+    if (err == 0) {
+        err = deliveries_new(self, &self->deliveries);
+    }
     if (err < 0) {
         hub_fail(error, err, "the API could not be set up");
     }
@@ -77,6 +81,7 @@ void api_free(struct api *self)
     event_hub_close(self->events);
     wait_room_close(self->waits);
     hooks_free(self->hooks);
+    deliveries_close(self->deliveries);
     keyring_free(self->keys);
     http_router_free(self->router);
     api_schemas_free(self->schemas);
@@ -94,6 +99,14 @@ void api_set_server(struct api *self, const struct http_server *server)
 void api_set_phase(struct api *self, enum api_phase phase)
 {
     self->phase = phase;
+    if (phase == API_READY) {
+        deliveries_begin(self->deliveries);
+    }
+}
+
+void api_callback_finished(struct api *self, const struct supervisor_outcome *outcome)
+{
+    deliveries_finished(self->deliveries, outcome);
 }
 
 void api_end_streams(struct api *self)
@@ -107,6 +120,7 @@ void api_on_event(struct api *self, const struct jobs_event *event)
     event_hub_publish(self->events, event);
     if (!event->is_progress && job_state_terminal(event->state)) {
         wait_job_finished(self, event);
+        deliveries_wake(self->deliveries);
     }
 }
 

@@ -16,6 +16,7 @@
 #define HUB_API_API_H
 
 #include "accounts/accounts.h"
+#include "accounts/vault.h"
 #include "api/types.h"
 #include "base/log.h"
 #include "http/server.h"
@@ -33,6 +34,7 @@ struct api_deps {
     struct supervisor *supervisor;
     struct types *types;
     struct accounts *accounts;
+    struct vault *vault;
     struct schedules *schedules;
     struct log *log;
 };
@@ -79,5 +81,8 @@ HUB_MUST_CHECK int api_schedule_job(struct api *self, struct str spec, struct ar
  * the engine has. The supervisor's on_finished for them goes here. */
 #define API_HOOK_TOKEN ((uint64_t)1 << 62)
 void api_hook_finished(struct api *self, const struct supervisor_outcome *outcome);
+/* And those that deliver callbacks. */
+#define API_CALLBACK_TOKEN ((uint64_t)1 << 61)
+void api_callback_finished(struct api *self, const struct supervisor_outcome *outcome);
 
 #endif

@@ -74,6 +74,7 @@ struct wait_room;
 struct event_hub;
 struct in_flight;
 struct hooks;
+struct deliveries;
 
 /* The API itself: what handlers share. */
 struct api {
@@ -85,11 +86,12 @@ struct api {
     int64_t started_at;
     struct api_schemas *schemas; /* the API's own, compiled; see api_schemas.h */
     struct keyring *keys;
-    struct wait_room *waits;  /* requests that wait for jobs; see wait.h */
-    struct event_hub *events; /* SSE subscribers; see events.h */
-    struct hooks *hooks;      /* webhooks that are being verified; see hooks.c */
-    struct map in_flight;     /* idempotency scopes being worked on → itself */
-    struct api_call *rescan;  /* waits for the scan that it began, or NULL */
+    struct wait_room *waits;       /* requests that wait for jobs; see wait.h */
+    struct event_hub *events;      /* SSE subscribers; see events.h */
+    struct hooks *hooks;           /* webhooks that are being verified; see hooks.c */
+    struct deliveries *deliveries; /* of callbacks; see deliver.h */
+    struct map in_flight;          /* idempotency scopes being worked on → itself */
+    struct api_call *rescan;       /* waits for the scan that it began, or NULL */
     struct id_gen ids;
     struct buf answer; /* see api_answer_buf() */
     char *openapi;     /* made on demand, dropped when connectors change */

@@ -88,9 +88,13 @@ static bool fill_record(const struct job_source *source, const struct job_type *
 {
     struct json_object *body = source->json;
     struct str queue = STR("default");
+    struct str callback_url = {0};
     int64_t priority = 0;
 
     json_get_str(body, "queue", &queue);
+    if (json_get_str(body, "callback_url", &callback_url)) {
+        job->callback_url = arena_str(arena, callback_url);
+    }
     json_get_i64(body, "priority", &priority);
     job->type = arena_str(arena, type->name);
     job->queue = arena_str(arena, queue);
@@ -103,7 +107,9 @@ static bool fill_record(const struct job_source *source, const struct job_type *
     job->run_at = get_time(body, "run_at");
     job->expires_at = get_time(body, "expires_at");
     job->retention_ms = get_retention(body);
-    return job->type.ptr != NULL && job->queue.ptr != NULL && fill_after(source, arena, job);
+    return job->type.ptr != NULL && job->queue.ptr != NULL &&
+           (callback_url.len == 0 || job->callback_url.ptr != NULL) &&
+           fill_after(source, arena, job);
 }
 
 static bool is_base64(struct str text)

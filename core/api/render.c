@@ -264,6 +264,10 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
     /* What most jobs take, at once rather than by doubling; a failure shows in the first append. */
     (void)buf_reserve(out, JOB_USUAL_LEN + job->input.len + job->result.len);
     render_given(out, job, live != NULL ? live->state : job->state);
+    if (job->callback_url.len > 0) {
+        buf_append_char(out, ',');
+        render_text_or_null(out, "callback_url", job->callback_url);
+    }
     if (!id_is_zero(&job->batch)) {
         buf_append_c(out, ",\"batch\":");
         id_text(out, &job->batch);

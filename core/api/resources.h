@@ -17,6 +17,13 @@ void api_account_uses(struct api_call *call);
 /* account_test.c */
 void api_account_test(struct api_call *call);
 
+/* callbacks.c */
+void api_job_callbacks(struct api_call *call);
+void api_job_callbacks_resend(struct api_call *call);
+void api_callback_list(struct api_call *call);
+void api_callback_keys(struct api_call *call);
+void api_callback_keys_rotate(struct api_call *call);
+
 /* connectors.c */
 void api_connector_list(struct api_call *call);
 void api_connector_get(struct api_call *call);

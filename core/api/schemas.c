@@ -20,6 +20,9 @@
     X(BatchList)                                                                                   \
     X(BatchPatch)                                                                                  \
     X(BatchSettings)                                                                               \
+    X(Callback)                                                                                    \
+    X(CallbackKeys)                                                                                \
+    X(CallbackList)                                                                                \
     X(Connector)                                                                                   \
     X(ConnectorList)                                                                               \
     X(File)                                                                                        \

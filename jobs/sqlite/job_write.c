@@ -25,6 +25,7 @@ static int read_known(struct lite_call *call, struct arena *arena, struct lite_j
         ret_job->queue = lite_copy(call, arena, &ok);
         ret_job->account = lite_copy(call, arena, &ok);
         ret_job->has_files = lite_int(call) != 0;
+        ret_job->has_callback = lite_int(call) != 0;
         ret_job->has_row = lite_int(call) != 0;
         ret_job->has_attempt = lite_int(call) != 0;
     }
@@ -52,8 +53,12 @@ int lite_job_find_seq(struct lite *self, int64_t seq, struct arena *arena, struc
 static int count_change(struct lite *self, const struct lite_job *job, enum job_state from,
                         int64_t at)
 {
+    bool ends = lite_terminal(job->state) && (from == LITE_NO_STATE || !lite_terminal(from));
     int err = lite_batches_note(self, job->seq, from, job->state);
 
+    if (err == 0 && ends && job->has_callback) {
+        err = lite_callback_add(self, job->seq, job->state, at);
+    }
     return err < 0 ? err
                    : lite_tally_note(&self->tally, &self->writer, self->events.last, job->seq,
                                      job->queue, from, job->state, at + job->retention_ms);
@@ -268,6 +273,7 @@ static int insert_settled(struct lite *self, struct store_op *op, int64_t seq, e
         .retention_ms = given->retention_ms,
         .type = given->type,
         .queue = given->queue,
+        .has_callback = given->callback_url.len > 0,
     };
     int inserted = insert_row(self, given, seq, state);
 
@@ -473,6 +479,9 @@ int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct
 
     if (err == 0) {
         err = lite_keep_drop_of_job(self, seq);
+    }
+    if (err == 0) {
+        err = lite_callback_drop_of_job(self, seq);
     }
     if (err == 0) {
         struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_DELETE);

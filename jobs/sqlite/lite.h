@@ -10,6 +10,7 @@
  * API purge.c        what is over                          checkpoint.c   keeps the log short
  *     job_read.c     get, lists, loading                   other_read.c   artifacts, counts
  *     keep.c         what attempts keep                    ledger.c       what they put on record
+ *     callback.c     deliveries of callbacks
  *     event.c        the outbox                           account.c      accounts and their uses
  *     schedule.c     schedules and their runs
  *
@@ -68,8 +69,9 @@ struct lite {
     int64_t last_job;
     struct lite_events events;
     struct lite_batches batches;
-    bool any_kept;  /* false: no job keeps anything */
-    bool any_flows; /* false: nobody has ever waited for a job */
+    bool any_kept;      /* false: no job keeps anything */
+    bool any_callbacks; /* false: no job has called back */
+    bool any_flows;     /* false: nobody has ever waited for a job */
     struct lite_keys keys;
     struct lite_tally tally;
     struct lite_digests orphans;
@@ -92,6 +94,7 @@ struct lite_job {
     struct str queue;
     struct str account;
     bool has_files;
+    bool has_callback;
     bool has_row;     /* in job_now */
     bool has_attempt; /* in that row: number `attempt` */
 };
@@ -215,6 +218,19 @@ HUB_MUST_CHECK int lite_keeper_seq(struct lite *self, struct store_op *op,
                                    const struct store_keeper *keeper, int64_t *ret_seq);
 HUB_MUST_CHECK int lite_keep_drop_of_job(struct lite *self, int64_t seq);
 HUB_MUST_CHECK int lite_keep_purge(struct lite *self, struct store_op *op);
+
+/* callback.c */
+int lite_callback_put(struct lite *self, struct store_op *op);
+int lite_callback_resend(struct lite *self, struct store_op *op);
+int lite_callback_due(struct lite *self, struct store_op *op);
+int lite_callback_list(struct lite *self, struct store_op *op);
+int lite_callback_of_job(struct lite *self, struct store_op *op);
+int lite_signing_put(struct lite *self, struct store_op *op);
+int lite_signing_get(struct lite *self, struct store_op *op);
+/* A job with a callback_url has become `event`. */
+HUB_MUST_CHECK int lite_callback_add(struct lite *self, int64_t job, enum job_state event,
+                                     int64_t at);
+HUB_MUST_CHECK int lite_callback_drop_of_job(struct lite *self, int64_t seq);
 
 /* ledger.c */
 int lite_ledger_append(struct lite *self, struct store_op *op);

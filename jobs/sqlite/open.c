@@ -60,6 +60,13 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_SCHEDULE_TICK] = lite_schedule_tick,
     [STORE_SCHEDULE_LIST] = lite_schedule_list,
     [STORE_SCHEDULE_RUNS] = lite_schedule_runs,
+    [STORE_CALLBACK_PUT] = lite_callback_put,
+    [STORE_CALLBACK_RESEND] = lite_callback_resend,
+    [STORE_SIGNING_PUT] = lite_signing_put,
+    [STORE_CALLBACK_DUE] = lite_callback_due,
+    [STORE_CALLBACK_LIST] = lite_callback_list,
+    [STORE_CALLBACK_OF_JOB] = lite_callback_of_job,
+    [STORE_SIGNING_GET] = lite_signing_get,
     [STORE_PURGE] = lite_purge,
     [STORE_BLOB_DISCARD] = discard,
     [STORE_JOB_GET] = lite_job_get,
@@ -337,6 +344,7 @@ static int open_all(struct lite *self, struct hub_error *error)
 {
     int64_t any_flows = 0;
     int64_t any_kept = 0;
+    int64_t any_callbacks = 0;
     int err = open_writer(self, error);
 
     if (err == 0) {
@@ -360,6 +368,10 @@ static int open_all(struct lite *self, struct hub_error *error)
     if (err == 0) {
         err = read_number(&self->writer, LITE_BOX_ANY_OF_JOB, &any_kept);
         self->any_kept = any_kept != 0;
+    }
+    if (err == 0) {
+        err = read_number(&self->writer, LITE_CALLBACK_ANY, &any_callbacks);
+        self->any_callbacks = any_callbacks != 0;
     }
     if (err == 0) {
         err = lite_keys_load(&self->keys, &self->writer);

@@ -21,7 +21,8 @@
 #define LITE_KNOWN                                                                                 \
     "job.seq, job.id, coalesce(n.state, job.state), n.attempt, n.charged, n.crashes, "             \
     "coalesce(n.run_at, job.run_at), coalesce(n.expires_at, job.expires_at), retention_ms, type, " \
-    "queue, account, files IS NOT NULL, n.seq IS NOT NULL, n.outcome IS NOT NULL"
+    "queue, account, files IS NOT NULL, callback_url IS NOT NULL, n.seq IS NOT NULL, n.outcome "   \
+    "IS NOT NULL"
 
 /* What scheduling needs. Read by read_schedule(). */
 #define LITE_SCHEDULE                                                                              \
@@ -50,12 +51,16 @@
     "artifact.created_at, artifact.expires_at, job.id "                                            \
     "FROM artifact LEFT JOIN job ON job.seq = artifact.job "
 
+/* A delivery of a callback `c`, and whether its URL is gone. Read by read_callback(). */
+#define LITE_CALLBACK                                                                              \
+    "c.seq, job.id, callback_url, c.event, c.state, c.attempts, c.tries, c.created_at, "           \
+    "c.next_at, EXISTS (SELECT 1 FROM callback_gone g WHERE g.url = callback_url) "
+
 #define LITE_LEDGER                                                                                \
     "SELECT seq, at, connector, account, job, attempt, kind, body, hash FROM ledger "
 
 /* Terminal states are those from 4 on; see the assertion in job_write.c. */
-#define LITE_RUN                                                                                   \
-    "tick, at, outcome, by_hand, misfired, missed, job, reason FROM schedule_run"
+#define LITE_RUN "tick, at, outcome, by_hand, misfired, missed, job, reason FROM schedule_run"
 
 #define LITE_STATEMENT_MAP(X)                                                                      \
     /* transactions */                                                                             \
@@ -227,8 +232,7 @@
       " FROM schedule ORDER BY name")                                                              \
     X(RUN_OUTCOME, LITE_WRITER,                                                                    \
       "SELECT outcome FROM schedule_run WHERE schedule = ? AND tick = ?")                          \
-    X(RUN_PUT, LITE_WRITER,                                                                        \
-      "REPLACE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")                           \
+    X(RUN_PUT, LITE_WRITER, "REPLACE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")     \
     X(RUN_DROP_WAITING, LITE_WRITER,                                                               \
       "DELETE FROM schedule_run WHERE schedule = ? AND outcome = 0")                               \
     X(RUN_PURGE, LITE_WRITER,                                                                      \
@@ -286,6 +290,45 @@
     X(ZONE_SET_PURGE, LITE_WRITER, "UPDATE job_zone SET purge_at = ? WHERE zone = ?")              \
     X(EVENT_OLDEST, LITE_WRITER, "SELECT first, count, at FROM event ORDER BY first LIMIT ?")      \
     X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE first <= ?")                          \
+    /* callbacks */                                                                                \
+    X(CALLBACK_INSERT, LITE_WRITER, "INSERT INTO callback VALUES (NULL, ?1, ?2, 0, 0, 0, ?3, ?3)") \
+    X(CALLBACK_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM callback WHERE seq > 0)")           \
+    X(CALLBACK_SET, LITE_WRITER,                                                                   \
+      "UPDATE callback SET state = ?2, attempts = max(attempts, ?3), tries = ?4, next_at = ?5"     \
+      " WHERE seq = ?1")                                                                           \
+    X(CALLBACK_AGAIN, LITE_WRITER,                                                                 \
+      "UPDATE callback SET state = 0, tries = 0, next_at = ?2"                                     \
+      " WHERE seq = (SELECT max(seq) FROM callback WHERE job = ?1)")                               \
+    X(CALLBACK_DELETE_OF_JOB, LITE_WRITER, "DELETE FROM callback WHERE job = ?")                   \
+    X(CALLBACK_LOG_PUT, LITE_WRITER, "REPLACE INTO callback_attempt VALUES (?, ?, ?, ?, ?, ?)")    \
+    X(CALLBACK_LOG_TRIM, LITE_WRITER,                                                              \
+      "DELETE FROM callback_attempt WHERE callback = ? AND number <= ?")                           \
+    X(CALLBACK_LOG_DELETE_OF_JOB, LITE_WRITER,                                                     \
+      "DELETE FROM callback_attempt WHERE callback IN"                                             \
+      " (SELECT seq FROM callback WHERE job = ?)")                                                 \
+    X(CALLBACK_GONE_INSERT, LITE_WRITER,                                                           \
+      "INSERT INTO callback_gone (url, at) SELECT callback_url, ?2"                                \
+      " FROM callback c JOIN job ON job.seq = c.job WHERE c.seq = ?1 ON CONFLICT DO NOTHING")      \
+    X(CALLBACK_GONE_TRIM, LITE_WRITER,                                                             \
+      "DELETE FROM callback_gone WHERE seq <= (SELECT max(seq) FROM callback_gone) - ?")           \
+    X(CALLBACK_GONE_DELETE, LITE_WRITER,                                                           \
+      "DELETE FROM callback_gone WHERE url = (SELECT callback_url FROM job WHERE seq = ?)")        \
+    X(SIGNING_INSERT, LITE_WRITER, "INSERT INTO signing VALUES (1, ?) ON CONFLICT DO NOTHING")     \
+    X(SIGNING_PUT, LITE_WRITER, "REPLACE INTO signing VALUES (1, ?)")                              \
+    X(SIGNING_GET, LITE_READER, "SELECT sealed FROM signing WHERE one = 1")                        \
+    X(CALLBACK_PENDING, LITE_READER,                                                               \
+      "SELECT " LITE_CALLBACK "FROM callback c INDEXED BY callback_due"                            \
+      " CROSS JOIN job ON job.seq = c.job WHERE c.state = 0 AND c.next_at >= 0 ORDER BY "          \
+      "c.next_at LIMIT ?")                                                                         \
+    X(CALLBACK_BY_STATE, LITE_READER,                                                              \
+      "SELECT " LITE_CALLBACK "FROM callback c CROSS JOIN job ON job.seq = c.job"                  \
+      " WHERE c.state = ? AND c.seq < ? ORDER BY c.seq DESC LIMIT ?")                              \
+    X(CALLBACK_OF_JOB, LITE_READER,                                                                \
+      "SELECT " LITE_CALLBACK "FROM job CROSS JOIN callback c ON c.job = job.seq"                  \
+      " WHERE job.id = ? ORDER BY c.seq DESC LIMIT ?")                                             \
+    X(CALLBACK_LOG, LITE_READER,                                                                   \
+      "SELECT number, started_at, finished_at, status, code FROM callback_attempt"                 \
+      " WHERE callback = ? ORDER BY number")                                                       \
     /* reading */                                                                                  \
     X(JOB_GET, LITE_READER,                                                                        \
       "SELECT " LITE_SHOWN ", after, files, result, input, job.state, job.run_at, job.expires_at"  \
