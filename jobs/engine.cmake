@@ -1,12 +1,12 @@
 # The engine, on top of whatever store is linked.
 
 hub_library(hub_job
-  SOURCES batch.c cron.c job.c zone.c
+  SOURCES batch.c cron.c flow.c job.c zone.c
   LIBS hub_base)
 
 hub_library(hub_jobs
-  SOURCES account.c attempt.c batches.c birth.c errand.c finish.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
-          purge.c queue.c request.c slab.c submit.c timers.c verdict.c
+  SOURCES account.c attempt.c batches.c birth.c errand.c finish.c flows.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
+          purge.c queue.c request.c resolve.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
 hub_check_headers(hub_job cron.h zone.h)
