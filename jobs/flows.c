@@ -98,14 +98,16 @@ void jobs_flow_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn 
 /* The jobs of a flow that are being cancelled. Ends itself when all have ended. */
 struct cancelling {
     unsigned left;
+    int err; /* the first that was not that a job had ended */
     jobs_done_fn *done;
     void *context;
 };
 
 static void settle(struct cancelling *self, int err)
 {
+    self->err = self->err < 0 ? self->err : err;
     if (--self->left == 0) {
-        self->done(self->context, err);
+        self->done(self->context, self->err);
         free(self);
     }
 }
@@ -126,7 +128,7 @@ static void on_read(struct jobs *self, struct errand *errand)
         errand->tell(errand->tell_context, errand->op->err < 0 ? errand->op->err : HUB_ERR_NOMEM);
         return;
     }
-    *cancelling = (struct cancelling){1, errand->tell, errand->tell_context};
+    *cancelling = (struct cancelling){1, 0, errand->tell, errand->tell_context};
     /* From the end: so those that wait are cancelled before what they wait for would fail them. */
     for (unsigned i = get->ret_count; i-- > 0;) {
         if (!job_state_terminal(get->ret_jobs[i].state)) {
