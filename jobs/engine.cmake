@@ -24,6 +24,7 @@ endforeach()
 if(HUB_TESTS AND TARGET hub_store)
   hub_test(test_jobs_sqlite SOURCES ${unit}/test_sqlite.c LIBS hub_jobs)
   hub_test(test_jobs_batches SOURCES ${unit}/test_batches.c LIBS hub_jobs)
+  hub_test(test_jobs_flows SOURCES ${unit}/test_flows.c LIBS hub_jobs)
   hub_program(bench_jobs SOURCES ${PROJECT_SOURCE_DIR}/tests/bench/jobs.c LIBS hub_jobs)
 endif()
 

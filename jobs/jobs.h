@@ -131,9 +131,6 @@ struct jobs_hooks {
      * this returns 0). 0; HUB_ERR_AGAIN: no room, come back at jobs_capacity(); any other error
      * ends the attempt as failed with it. */
     int (*start)(void *context, const struct jobs_attempt *attempt);
-    /* Fills in `ret_input` and returns 0; HUB_ERR_INVALID_INPUT: the job fails with what the other
-     * fields say; HUB_ERR_NOMEM: it is tried again. NULL: every open input is invalid. */
-    int (*resolve)(void *context, struct jobs_resolution *resolution);
     /* Room for attempts of this connector, so that the engine does not try in vain. It is asked
      * again after an attempt of this connector has ended and after jobs_capacity(). */
     unsigned (*room)(void *context, struct str connector);
@@ -142,6 +139,9 @@ struct jobs_hooks {
     void (*event)(void *context, const struct jobs_event *event);
     /* The time that jobs_tick() returned last is out of date: call it again soon. */
     void (*wake)(void *context);
+    /* Fills in `ret_input` and returns 0; HUB_ERR_INVALID_INPUT: the job fails with what the other
+     * fields say; HUB_ERR_NOMEM: it is tried again. NULL: every open input is invalid. */
+    int (*resolve)(void *context, struct jobs_resolution *resolution);
 };
 
 struct jobs_config {
