@@ -73,7 +73,10 @@ as_root() {
 
 install_packages() {
   as_root apt-get update
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+  # Servers (Redis, Postfix, Dovecot) are started by the tests, on ports of their own: RUNLEVEL=1 keeps
+  # their packages from starting the system's.
+  as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 \
+    apt-get install --yes --no-install-recommends "$@"
 }
 
 # need_packages SECTION…: installs what is missing. A second run finds everything there.

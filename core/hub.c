@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "paths.h"
 #include "supervisor/supervisor.h"
+#include "zones.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,8 @@ struct hub {
     struct accounts *accounts;
     struct dispatch *dispatch;
     struct jobs *jobs;
+    struct zones *zones;
+    struct schedules *schedules;
     struct supervisor *supervisor;
     struct api *api;
     struct http_server *server;
@@ -90,7 +93,9 @@ static void tick(struct hub *self)
     int64_t next, now;
 
     self->tick_due = false;
-    next = jobs_tick(self->jobs);
+    next = schedules_tick(self->schedules);
+    now = jobs_tick(self->jobs);
+    next = now < next ? now : next;
     if (next == INT64_MAX) {
         uv_timer_stop(&self->tick_timer);
         return;
@@ -167,7 +172,10 @@ static void hook_cancel(void *context, uint64_t token)
 
 static void hook_event(void *context, const struct jobs_event *event)
 {
-    api_on_event(((struct hub *)context)->api, event);
+    struct hub *self = context;
+
+    schedules_on_event(self->schedules, event);
+    api_on_event(self->api, event);
 }
 
 static int hook_resolve(void *context, struct jobs_resolution *resolution)
@@ -182,6 +190,24 @@ static const struct jobs_hooks JOBS_HOOKS = {
     .room = hook_room,
     .cancel = hook_cancel,
     .event = hook_event,
+    .wake = on_wake,
+};
+
+static int hook_scheduled_job(void *context, struct str spec, struct arena *arena,
+                              struct job_record *ret_job, struct hub_error *error)
+{
+    return api_schedule_job(((struct hub *)context)->api, spec, arena, ret_job, error);
+}
+
+static void hook_zone(void *context, const char *name, schedules_zone_fn *done, void *done_context)
+{
+    zones_find(((struct hub *)context)->zones, name, done, done_context);
+}
+
+static const struct schedules_hooks SCHEDULES_HOOKS = {
+    .now = hook_now,
+    .job = hook_scheduled_job,
+    .zone = hook_zone,
     .wake = on_wake,
 };
 
@@ -269,7 +295,7 @@ static void serve(struct hub *self)
     announce(self, port);
 }
 
-static void on_jobs_loaded(void *context, int err)
+static void on_schedules_loaded(void *context, int err)
 {
     struct hub *self = context;
 
@@ -277,10 +303,24 @@ static void on_jobs_loaded(void *context, int err)
         return; /* told to stop meanwhile */
     }
     if (err < 0) {
-        give_up(self, "load", hub_err_title(err));
+        give_up(self, "schedules", hub_err_title(err));
     } else {
         serve(self);
         on_wake(self);
+    }
+}
+
+static void on_jobs_loaded(void *context, int err)
+{
+    struct hub *self = context;
+
+    if (self->phase != HUB_LOADING) {
+        return;
+    }
+    if (err < 0) {
+        give_up(self, "load", hub_err_title(err));
+    } else {
+        schedules_load(self->schedules, on_schedules_loaded, self);
     }
 }
 
@@ -350,15 +390,19 @@ static void close_all(struct hub *self)
 {
     http_server_close(self->server, NULL, NULL);
     accounts_close(self->accounts);
+    zones_close(self->zones);
+    schedules_close(self->schedules);
     jobs_close(self->jobs);  /* it hands nothing more to the store, */
     store_free(self->store); /* which finishes what it was handed, and tells */
     jobs_free(self->jobs);
+    schedules_free(self->schedules);
     api_free(self->api);
     dispatch_free(self->dispatch);
     supervisor_free(self->supervisor);
     self->server = NULL;
     self->store = NULL;
     self->jobs = NULL;
+    self->schedules = NULL;
     self->api = NULL;
     self->dispatch = NULL;
     self->supervisor = NULL;
@@ -404,6 +448,8 @@ static void cut_off(struct hub *self)
 
     enter_last_phase(self, HUB_CUTTING);
     self->server = NULL;
+    zones_close(self->zones);
+    schedules_close(self->schedules);
     jobs_close(self->jobs);
     http_server_close(server, on_server_closed, self);
 }
@@ -454,6 +500,7 @@ static void drain(struct hub *self)
     notify_service_manager("STOPPING=1");
     self->phase = HUB_DRAINING;
     api_set_phase(self->api, API_DRAINING);
+    schedules_drain(self->schedules);
     jobs_drain(self->jobs);
     api_end_streams(self->api);
     uv_timer_start(&self->drain_timer, on_drain_timer, self->config->drain_timeout_ms, 0);
@@ -606,7 +653,16 @@ static int make_engine(struct hub *self, struct hub_error *error)
     if (err < 0) {
         return hub_fail(error, err, "out of memory");
     }
-    return jobs_new(self->store, &config, &JOBS_HOOKS, self, self->log, &self->jobs, error);
+    err = jobs_new(self->store, &config, &JOBS_HOOKS, self, self->log, &self->jobs, error);
+    if (err < 0) {
+        return err;
+    }
+    self->zones = zones_new(&self->loop, self->log);
+    if (self->zones == NULL) {
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    }
+    return schedules_new(self->store, self->jobs, &SCHEDULES_HOOKS, self, self->log,
+                         &self->schedules, error);
 }
 
 /* Those of the configuration, or the one that belongs to this program. */
@@ -653,6 +709,7 @@ static int make_api(struct hub *self, struct hub_error *error)
         .supervisor = self->supervisor,
         .types = self->types,
         .accounts = self->accounts,
+        .schedules = self->schedules,
         .log = self->log,
     };
     const struct api_config config = {
@@ -760,6 +817,7 @@ void hub_free(struct hub *self)
         uv_run(&self->loop, UV_RUN_DEFAULT);
         uv_loop_close(&self->loop);
     }
+    zones_free(self->zones);
     accounts_free(self->accounts);
     vault_free(self->vault);
     types_free(self->types);

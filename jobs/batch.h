@@ -111,9 +111,9 @@ struct batch_line {
 
 /* --- Operations (see jobs/store.h) -------------------------------------------------------------*/
 
-/* A new batch, receiving. With a scope that is known: 0 and `ret_known`, `ret_batch` being the one
- * there is, if the request is the same, else HUB_ERR_IDEMPOTENCY_MISMATCH. `settings` of a known
- * one are those of then. */
+/* A new batch, receiving. With a scope that is known (for BATCH_UPLOAD_KEPT_MS after the last
+ * append): 0 and `ret_known`, `ret_batch` being the one there is, if the request is the same, else
+ * HUB_ERR_IDEMPOTENCY_MISMATCH. `settings` of a known one are those of then. */
 struct store_batch_create {
     struct batch_record batch; /* id, settings, queue, created_by, atomic, limits, times */
     bool has_scope;

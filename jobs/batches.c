@@ -53,7 +53,7 @@ static void forget(struct jobs *self, struct batch *batch)
     timer_set(self, &batch->gate.timer, NEVER);
     lanes_free(self, &batch->gate);
     batch->queue->parked -= batch->record.parked;
-    self->parked -= batch->record.parked;
+    self->stats.parked -= batch->record.parked;
     batch->queue->jobs--;
     free(batch);
 }
@@ -87,7 +87,7 @@ static struct batch *learn(struct jobs *self, const struct batch_record *record)
         return NULL;
     }
     batch->queue->parked += record->parked - batch->record.parked;
-    self->parked += record->parked - batch->record.parked;
+    self->stats.parked += record->parked - batch->record.parked;
     batch->record = *record;
     batch->record.queue = batch->queue->settings.name;
     batch->record.settings = batch->record.created_by = (struct str){0};
@@ -295,6 +295,21 @@ static int may_take(const struct jobs *self)
     return store_is_full(self->store) ? HUB_ERR_STORAGE_FULL : 0;
 }
 
+/* Forgets those whose upload nobody has continued: the purge has given them up. */
+static void sweep(struct jobs *self)
+{
+    MAP_FOR_EACH(entry, &self->batches) {
+        struct batch *batch = entry->value;
+        if (batch->record.upload == BATCH_RECEIVING &&
+            batch->record.touched_at + BATCH_UPLOAD_KEPT_MS <= self->now) {
+            batch->record.upload = BATCH_BROKEN;
+            batch->record.stage = batch->record.atomic ? BATCH_DROPPING : batch->record.stage;
+            settle(self, batch);
+        }
+    }
+    batches_run(self);
+}
+
 void jobs_batch_create(struct jobs *self, struct store_op *op, jobs_submitted_fn *done,
                        void *context)
 {
@@ -304,6 +319,9 @@ void jobs_batch_create(struct jobs *self, struct store_op *op, jobs_submitted_fn
     ASSERT_THREAD(THREAD_LOOP);
     engine_clock(self);
     int err = may_take(self);
+    if (self->batches.len >= BATCHES_UNFINISHED_MAX) {
+        sweep(self);
+    }
     if (err == 0 && self->batches.len >= BATCHES_UNFINISHED_MAX) {
         err = HUB_ERR_UNAVAILABLE;
     }

@@ -1,16 +1,16 @@
 # The engine, on top of whatever store is linked.
 
 hub_library(hub_job
-  SOURCES batch.c cron.c flow.c job.c zone.c
+  SOURCES batch.c cron.c flow.c job.c schedule.c zone.c
   LIBS hub_base)
 
 hub_library(hub_jobs
   SOURCES account.c attempt.c batches.c birth.c errand.c finish.c flows.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
-          purge.c queue.c request.c resolve.c slab.c submit.c timers.c verdict.c
+          purge.c queue.c request.c resolve.c schedules.c schedules_tick.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
-hub_check_headers(hub_job cron.h zone.h)
-hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h slab.h verdict.h)
+hub_check_headers(hub_job cron.h schedule.h zone.h)
+hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h schedules.h schedules_parts.h slab.h verdict.h)
 
 # --- Tests: the engine between a double of the store and a clock that the test turns ------------
 

@@ -324,7 +324,6 @@ struct jobs {
     struct map batches; /* struct batch by id: those that are not finished */
     struct list hungry; /* batches to be looked at, from hungry_at on */
     int64_t hungry_at;
-    uint64_t parked;
 
     unsigned errands;  /* submitted or in `again` */
     struct list again; /* failed, to be submitted again at again_at */

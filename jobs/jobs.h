@@ -305,7 +305,8 @@ void jobs_account_info(const struct jobs *self, struct str name,
 struct jobs_stats {
     uint64_t submitted, started, succeeded, failed, cancelled, unknown, retried, released, crashed;
     uint64_t stale_results; /* refused by the fence */
-    uint64_t unfinished;
+    uint64_t unfinished; /* in memory */
+    uint64_t parked;     /* in the store only: jobs of batches that were not opened yet */
 };
 const struct jobs_stats *jobs_stats(const struct jobs *self);
 

@@ -47,6 +47,7 @@
 #include "jobs/flow.h"
 #include "jobs/job.h"
 #include "jobs/ledger.h"
+#include "jobs/schedule.h"
 
 /* What an operation does. A settled read is one for which the backend must first bring up to date
  * what it writes seldom (settle() below): it comes after the writes that were submitted before it.
@@ -84,6 +85,12 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(LEDGER_APPEND, ledger_append, true)                                                          \
     X(ACCOUNT_PUT, account_put, true)                                                              \
     X(ACCOUNT_DELETE, account_delete, true)                                                        \
+    X(SCHEDULE_PUT, schedule_put, true)                                                            \
+    X(SCHEDULE_DELETE, schedule_delete, true)                                                      \
+    X(SCHEDULE_PAUSE, schedule_pause, true)                                                        \
+    X(SCHEDULE_TICK, schedule_tick, true)                                                          \
+    X(SCHEDULE_LIST, schedule_list, false)                                                         \
+    X(SCHEDULE_RUNS, schedule_runs, false)                                                         \
     X(PURGE, purge, true)                                                                          \
     X(BLOB_DISCARD, blob_discard, true)                                                            \
     X(KEEP_GET, keep_get, false)                                                                   \
@@ -129,9 +136,13 @@ struct store_idempotency {
  * "skipped", as on_parent_failure says (flow.h); else blocked while one of them is not finished;
  * else scheduled if run_at lies after created_at, else queued. One event tells of the insert, in
  * the state that was settled. A scope is taken again once its expires_at is not after the new job's
- * created_at. */
+ * created_at.
+ *
+ * A job that a schedule makes brings its tick: the run, whose `job` it becomes, is written with it.
+ * Then HUB_ERR_CONFLICT without `ret_existing` and HUB_ERR_GONE are those of struct store_tick. */
 struct store_job_insert {
     struct job_record job;
+    struct store_tick *tick; /* NULL: no schedule made it */
     struct store_idempotency idempotency;
     bool unannounced; /* the backend's own: no event tells of it */
     struct id ret_existing;
@@ -373,7 +384,7 @@ struct store_account_uses {
 
 /* Removes at most `limit` finished jobs whose retention has passed, expired values, expired
  * artifacts that no job needs, old events (never the last one), uses of accounts older than
- * STORE_USES_KEEP_MS, and idempotency records. */
+ * STORE_USES_KEEP_MS, runs of schedules whose time is over, and idempotency records. */
 struct store_purge {
     int64_t now;
     unsigned limit;

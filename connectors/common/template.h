@@ -72,11 +72,12 @@
 #include "base/json.h"
 
 enum {
-    TEMPLATE_SOURCE_MAX = 1 << 20,  /* bytes of a text */
-    TEMPLATE_MEMORY_MAX = 32 << 20, /* bytes that a compiled template may take */
-    TEMPLATE_DEPTH_MAX = 32,        /* sections in one another */
-    TEMPLATE_TURNS_MAX = 200000,    /* of all loops together */
-    TEMPLATE_NODES_MAX = 1000000,   /* values in a JSON result */
+    TEMPLATE_SOURCE_MAX = 1 << 20,    /* bytes of a text */
+    TEMPLATE_MEMORY_MAX = 32 << 20,   /* bytes that a compiled template may take */
+    TEMPLATE_DEPTH_MAX = 32,          /* sections in one another */
+    TEMPLATE_TURNS_MAX = 200000,      /* of all loops together */
+    TEMPLATE_FILTERED_MAX = 64 << 20, /* bytes and elements that filters read and make */
+    TEMPLATE_NODES_MAX = 1000000,     /* values in a JSON result */
 };
 
 struct template_options {
@@ -104,7 +105,8 @@ HUB_MUST_CHECK int text_template_compile(struct str source, struct text_template
 void text_template_free(struct text_template *self);
 
 /* Appends the text; what was appended before an error stays. `out`'s limit bounds it:
- * HUB_ERR_TOO_LARGE; HUB_ERR_LIMIT after too many turns; HUB_ERR_INVALID_INPUT if the data does not
+ * HUB_ERR_TOO_LARGE; HUB_ERR_LIMIT after too many turns or too
+ * much for the filters to do; HUB_ERR_INVALID_INPUT if the data does not
  * fit. `data` may be NULL (null). */
 HUB_MUST_CHECK int text_template_render(const struct text_template *self, struct json_object *data,
                                         const struct template_options *options, struct buf *out,

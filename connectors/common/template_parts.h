@@ -99,6 +99,7 @@ struct run {
     struct json_object *root;
     struct buf *out;
     size_t turns_left;
+    size_t filtered_left;
     struct template_error *error;
 };
 

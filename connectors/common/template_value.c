@@ -16,6 +16,7 @@ void run_init(struct run *self, struct json_object *data, const struct template_
                          .root = data,
                          .out = out,
                          .turns_left = TEMPLATE_TURNS_MAX,
+                         .filtered_left = TEMPLATE_FILTERED_MAX,
                          .error = error};
     self->locale = self->options->locale ? self->options->locale : locale_default();
 }
@@ -191,6 +192,23 @@ bool path_find(const struct path *path, const struct run *run, const struct scop
     return true;
 }
 
+/* A filter reads or has made `value`: without this, a loop over filters on a large value would take
+ * as long as it likes. */
+static int charge_filter(struct run *run, struct json_object *value)
+{
+    size_t size = 1;
+    if (json_object_is_type(value, json_type_string)) {
+        size += (size_t)json_object_get_string_len(value);
+    } else if (json_object_is_type(value, json_type_array)) {
+        size += json_object_array_length(value);
+    }
+    if (size > run->filtered_left) {
+        return run_fail(run, HUB_ERR_LIMIT, "the filters have too much to do");
+    }
+    run->filtered_left -= size;
+    return 0;
+}
+
 static int apply_filter(const struct filter_call *call, struct run *run, const struct scope *scope,
                         struct json_object **value)
 {
@@ -205,15 +223,19 @@ static int apply_filter(const struct filter_call *call, struct run *run, const s
             args[i] = NULL;
         }
     }
-    int err = call->filter->apply(run, *value, args, &result);
+    int err = charge_filter(run, *value);
+    if (err == 0) {
+        err = call->filter->apply(run, *value, args, &result);
+    }
     for (size_t i = 0; i < FILTER_ARGS_MAX; i++) {
         json_object_put(args[i]);
     }
-    if (err == 0) {
-        json_object_put(*value);
-        *value = result;
+    if (err < 0) {
+        return err;
     }
-    return err;
+    json_object_put(*value);
+    *value = result;
+    return charge_filter(run, result);
 }
 
 int expression_value(const struct expression *expression, struct run *run,

@@ -60,7 +60,6 @@ static hub_instance *create(const hub_host *host)
     setenv("HOME", "/nonexistent", 1);
     auth_client_init();
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    parse_init();
     return (hub_instance *)self;
 }
 
@@ -68,7 +67,7 @@ static void destroy(hub_instance *instance)
 {
     struct email *self = (struct email *)instance;
     relays_release(self);
-    tls_release(self);
+    tls_release(self->trusted);
     auth_client_exit();
     pthread_mutex_destroy(&self->lock);
     free(self);

@@ -117,10 +117,11 @@ struct relay {
     struct pace pace;
     struct map domains; /* struct domain by name */
     struct list domain_order;
-    bool only_curl;          /* libesmtp cannot speak to it; under the lock */
-    struct token *token;     /* [main] */
-    char access_token[4096]; /* under the lock; empty: none */
-    unsigned users;          /* jobs that hold on to it */
+    struct x509_store_st *trusted; /* if the account has authorities of its own */
+    bool only_curl;                /* libesmtp cannot speak to it; under the lock */
+    struct token *token;           /* [main] */
+    char access_token[4096];       /* under the lock; empty: none */
+    unsigned users;                /* jobs that hold on to it */
 };
 
 /* The relay of this account, which is made if need be; `users` is one more. NULL with the reason:
@@ -199,16 +200,15 @@ enum failure dial(struct email *email, const struct account *account, unsigned t
 
 /* A context that trusts the system's authorities and the account's, and takes no certificate but
  * one for the account's server name; TLS 1.2 at least. */
-HUB_MUST_CHECK int tls_state_init(struct tls_state *self, struct email *email,
-                                  const struct account *account);
+HUB_MUST_CHECK int tls_state_init(struct tls_state *self, struct relay *relay);
 void tls_state_release(struct tls_state *self);
 /* The same for a context that somebody else has made. */
-HUB_MUST_CHECK int tls_state_apply(struct tls_state *self, struct email *email,
-                                   const struct account *account, struct ssl_ctx_st *context);
+HUB_MUST_CHECK int tls_state_apply(struct tls_state *self, struct relay *relay,
+                                   struct ssl_ctx_st *context);
 /* What was wrong with the certificate; TLS if it was something else. */
 enum failure tls_failure(const struct tls_state *self);
 void tls_describe(struct ssl_st *ssl, struct server *ret_server);
-void tls_release(struct email *email);
+void tls_release(struct x509_store_st *store); /* NULL does nothing */
 
 /* --- send.c ------------------------------------------------------------------------------------*/
 
@@ -256,7 +256,6 @@ void token_free(struct token *self);
 
 void render_start(struct email *email, hub_job *job);
 void verify_start(struct email *email, hub_job *job);
-void parse_init(void); /* once, on [main] */
 void parse_start(struct email *email, hub_job *job);
 void parse_bounce_start(struct email *email, hub_job *job);
 

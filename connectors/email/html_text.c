@@ -212,11 +212,7 @@ static void take_tag(struct pass *self, struct str tag)
         len++;
     }
     name = str_slice(name, 0, len);
-    if (self->skip.len > 0) {
-        if (closing && str_eq_nocase(name, self->skip)) {
-            self->skip = (struct str){0};
-        }
-    } else if (str_eq_nocase(name, STR("br"))) {
+    if (str_eq_nocase(name, STR("br"))) {
         buf_append_char(self->out, '\n');
         self->newlines++;
         self->blank = false;
@@ -250,10 +246,29 @@ static bool opens_tag(struct str html)
            ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '!' || c == '?');
 }
 
+/* What stands behind the end of an element of which nothing is seen, whatever it holds. */
+static struct str behind_hidden(struct pass *self, struct str html)
+{
+    struct str name = self->skip;
+    self->skip = (struct str){0};
+    for (const char *at = html.ptr;
+         (at = memmem(at, (size_t)(html.ptr + html.len - at), "</", 2)) != NULL; at += 2) {
+        struct str rest = str_slice(html, (size_t)(at - html.ptr), html.len);
+        if (str_eq_nocase(str_slice(rest, 2, name.len), name)) {
+            return str_slice(rest, tag_len(rest), rest.len);
+        }
+    }
+    return str_slice(html, html.len, 0);
+}
+
 void html_to_text(struct buf *out, struct str html)
 {
     struct pass self = {.out = out, .start = out->len, .newlines = 9};
     while (html.len > 0 && !buf_failed(out)) {
+        if (self.skip.len > 0) {
+            html = behind_hidden(&self, html);
+            continue;
+        }
         size_t taken = 1;
         char c = html.ptr[0];
         if (opens_tag(html)) {
@@ -261,8 +276,6 @@ void html_to_text(struct buf *out, struct str html)
             if (!str_starts_with(html, STR("<!"))) {
                 take_tag(&self, str_slice(html, 1, taken - 2));
             }
-        } else if (self.skip.len > 0) {
-            taken = 1;
         } else if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
             self.blank = self.newlines == 0;
         } else if (c == '&' && (taken = take_entity(&self, html)) > 0) {

@@ -220,7 +220,7 @@ static enum failure connect_lane(struct lane *self, char *ret_why, size_t why_si
     self->carried = 0;
     self->server = (struct server){0};
     self->last = (struct reply){0};
-    if (account->tls != TLS_NONE && tls_state_init(&self->tls, self->email, account) < 0) {
+    if (account->tls != TLS_NONE && tls_state_init(&self->tls, self->line->relay) < 0) {
         return FAILURE_MEMORY;
     }
     enum failure failure = dial(self->email, account, account->connect_ms, &fd, ret_why, why_size);

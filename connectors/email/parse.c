@@ -21,9 +21,11 @@
 #define TEXT_MAX_BYTES   (32u << 20)
 #define LIST_MAX         (60u << 10)
 
+/* GLib ends the process when it gets no memory: whoever never parses is spared it. */
 void parse_init(void)
 {
-    g_mime_init();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, g_mime_init);
 }
 
 void parsed_init(struct parsed *self, const struct parse_sink *sink)
@@ -285,6 +287,7 @@ GMimeMessage *parse_message(int fd, uint64_t bytes, struct hub_error *error)
         (void)hub_fail(error, HUB_ERR_TOO_LARGE, "the message is larger than 64 MiB");
         return NULL;
     }
+    parse_init();
     int copy = dup(fd);
     GMimeStream *stream =
         copy >= 0 ? g_mime_stream_fs_new_with_bounds(copy, 0, (gint64)bytes) : NULL;

@@ -8,7 +8,7 @@
  *     parsed_append_json(&parsed, &out);
  *     parsed_release(&parsed);
  *
- * parse_init() once before, on [main]. Thread: [any].
+ * Thread: [any].
  */
 #ifndef CONNECTORS_EMAIL_PARSE_H
 #define CONNECTORS_EMAIL_PARSE_H
@@ -38,7 +38,7 @@ struct parsed {
     unsigned parts, written, listed;
 };
 
-void parse_init(void);
+void parse_init(void); /* the others do it themselves; as often as you like */
 void parsed_init(struct parsed *self, const struct parse_sink *sink);
 void parsed_release(struct parsed *self);
 

@@ -39,6 +39,7 @@ static void relay_free(struct relay *self)
     for (unsigned i = 0; i < LINES; i++) {
         pthread_cond_destroy(&self->lines[i].changed);
     }
+    tls_release(self->trusted);
     token_free(self->token);
     explicit_bzero(self->access_token, sizeof self->access_token);
     account_release(&self->account);

@@ -16,32 +16,10 @@ static const char *const BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
 
 /* --- Certificates ------------------------------------------------------------------------------*/
 
-static X509_STORE *system_store(struct email *email)
-{
-    pthread_mutex_lock(&email->lock);
-    if (!email->trusted) {
-        email->trusted = X509_STORE_new();
-        if (email->trusted) {
-            (void)X509_STORE_load_file(email->trusted, BUNDLE);
-            ERR_clear_error();
-        }
-    }
-    X509_STORE *store = email->trusted;
-    pthread_mutex_unlock(&email->lock);
-    return store;
-}
-
-void tls_release(struct email *email)
-{
-    X509_STORE_free(email->trusted);
-    email->trusted = NULL;
-}
-
-/* The account's authorities beside the system's: a store of its own. */
-static X509_STORE *own_store(const struct account *account)
+static X509_STORE *read_store(const char *pem_text)
 {
     X509_STORE *store = X509_STORE_new();
-    BIO *pem = BIO_new_mem_buf(account->ca, -1);
+    BIO *pem = pem_text ? BIO_new_mem_buf(pem_text, -1) : NULL;
     X509 *certificate;
     if (store) {
         (void)X509_STORE_load_file(store, BUNDLE);
@@ -53,6 +31,32 @@ static X509_STORE *own_store(const struct account *account)
     BIO_free(pem);
     ERR_clear_error();
     return store;
+}
+
+/* The system's authorities, and beside them the account's: read once, which takes 20 ms. */
+static X509_STORE *store_of(struct relay *relay)
+{
+    struct email *email = relay->email;
+    X509_STORE **place = relay->account.ca ? &relay->trusted : &email->trusted;
+    pthread_mutex_lock(&email->lock);
+    X509_STORE *store = *place;
+    pthread_mutex_unlock(&email->lock);
+    if (store) {
+        return store;
+    }
+    X509_STORE *read = read_store(relay->account.ca);
+    pthread_mutex_lock(&email->lock);
+    store = *place = *place ? *place : read;
+    pthread_mutex_unlock(&email->lock);
+    if (store != read) {
+        X509_STORE_free(read);
+    }
+    return store;
+}
+
+void tls_release(X509_STORE *store)
+{
+    X509_STORE_free(store);
 }
 
 /* --- Contexts ----------------------------------------------------------------------------------*/
@@ -80,20 +84,15 @@ static void note_handshake(const SSL *ssl, int where, int value)
     }
 }
 
-int tls_state_apply(struct tls_state *self, struct email *email, const struct account *account,
-                    SSL_CTX *context)
+int tls_state_apply(struct tls_state *self, struct relay *relay, SSL_CTX *context)
 {
-    X509_STORE *store = account->ca ? own_store(account) : system_store(email);
+    X509_STORE *store = store_of(relay);
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
     if (!store) {
         return HUB_ERR_NOMEM;
     }
-    if (account->ca) {
-        SSL_CTX_set_cert_store(context, store);
-    } else {
-        SSL_CTX_set1_cert_store(context, store);
-    }
-    snprintf(self->server_name, sizeof self->server_name, "%s", account->server_name);
+    SSL_CTX_set1_cert_store(context, store);
+    snprintf(self->server_name, sizeof self->server_name, "%s", relay->account.server_name);
     self->verify_error = X509_V_OK;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     if (X509_VERIFY_PARAM_set1_ip_asc(param, self->server_name) != 1 &&
@@ -108,10 +107,10 @@ int tls_state_apply(struct tls_state *self, struct email *email, const struct ac
     return 0;
 }
 
-int tls_state_init(struct tls_state *self, struct email *email, const struct account *account)
+int tls_state_init(struct tls_state *self, struct relay *relay)
 {
     *self = (struct tls_state){.context = SSL_CTX_new(TLS_client_method())};
-    int err = self->context ? tls_state_apply(self, email, account, self->context) : HUB_ERR_NOMEM;
+    int err = self->context ? tls_state_apply(self, relay, self->context) : HUB_ERR_NOMEM;
     if (err < 0) {
         tls_state_release(self);
     }

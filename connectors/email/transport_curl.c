@@ -177,7 +177,7 @@ static CURLcode on_tls(CURL *easy, void *context, void *user)
 {
     struct curl_session *self = user;
     (void)easy;
-    return tls_state_apply(&self->lane->tls, self->lane->email, self->account, context) < 0
+    return tls_state_apply(&self->lane->tls, self->lane->line->relay, context) < 0
                ? CURLE_OUT_OF_MEMORY
                : CURLE_OK;
 }

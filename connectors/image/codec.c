@@ -103,7 +103,7 @@ static const struct codec CODECS[] = {
      png_encode, NULL},
     {"webp", "webp", "image/webp", true, 80, sniff_webp, webp_header, webp_decode, webp_frames,
      webp_blob, webp_encode, webp_animate},
-    {"avif", "avif", "image/avif", true, 60, sniff_avif, avif_header, avif_decode, avif_frames,
+    {"avif", "avif", "image/avif", true, 45, sniff_avif, avif_header, avif_decode, avif_frames,
      avif_blob, avif_encode, NULL},
     {"gif", "gif", "image/gif", true, 0, sniff_gif, gif_header, gif_decode, gif_frames, NULL,
      gif_encode, gif_animate},

@@ -49,9 +49,10 @@ static int reader_open(struct reader *self, const struct source *source, struct 
         error = heif_context_get_primary_image_handle(self->lib, &self->handle);
     if (error.code == heif_error_Ok)
         return 0;
+    failed(error, fault); /* first: its message is the library's */
     reader_close(self);
     *self = (struct reader){0};
-    return failed(error, fault);
+    return -1;
 }
 
 static bool has_exif(const struct reader *self, heif_item_id *ret_id)

@@ -1,5 +1,6 @@
 /*
  * PNG, with libspng: row by row, checksums and Adler-32 checked. Interlaced pictures come whole.
+ * Pictures of the usual kind go a faster way, see unfilter.h.
  */
 #include <spng.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "codec.h"
 #include "exif.h"
 #include "limits.h"
+#include "unfilter.h"
 
 enum { GREY = 0, RGB = 2, PALETTE = 3, GREY_ALPHA = 4, RGBA = 6 };
 enum { SIGNATURE_BYTES = 8, CHUNK_FRAME_BYTES = 12, IHDR_BYTES = 13 };
@@ -167,6 +169,8 @@ static int decode(spng_ctx *lib, const struct image_header *header, bool deep,
 int png_decode(const struct source *source, const struct image_header *header,
                const struct decode_request *request, struct row_sink *sink, struct fault *fault)
 {
+    if (unfilter_can(source, header))
+        return unfilter_decode(source, header, sink, fault);
     spng_ctx *lib = spng_ctx_new(0);
     if (!lib)
         return fault_memory(fault);

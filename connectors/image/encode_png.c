@@ -118,7 +118,7 @@ static uint8_t *filter_picture(const struct rows *rows, size_t len, struct fault
     struct filterer filterer;
     if (filterer_init(&filterer, rows, fault) != 0)
         return NULL;
-    uint8_t *filtered = malloc(len);
+    uint8_t *filtered = samples_alloc(len);
     if (!filtered)
         fault_memory(fault);
     for (uint32_t y = 0; y < rows->count && filtered; y++) {
@@ -215,7 +215,7 @@ static int pack(const struct rows *rows, const struct head *head,
     int level = options->compression_level;
     lib = libdeflate_alloc_compressor(level >= 0 ? level : COMPRESSION_LEVEL);
     size_t most = lib ? libdeflate_zlib_compress_bound(lib, len) : 0;
-    packed = lib ? malloc(most) : NULL;
+    packed = lib ? samples_alloc(most) : NULL;
     if (!packed) {
         fault_memory(fault);
         goto out;

@@ -37,6 +37,16 @@ static void start_info(hub_instance *instance, hub_job *job)
     run(instance, job, info_run);
 }
 
+static void start_compare(hub_instance *instance, hub_job *job)
+{
+    run(instance, job, compare_run);
+}
+
+static void start_montage(hub_instance *instance, hub_job *job)
+{
+    run(instance, job, montage_run);
+}
+
 /* libgd's own words go to stderr unless somebody takes them; the fault says it better. */
 static void ignore_gd(int priority, const char *format, va_list args)
 {
@@ -70,7 +80,8 @@ static const hub_operation INFO = {
     .size = sizeof(hub_operation),
     .retry_safety = HUB_RETRY_SAFE,
     .name = HUB_STR_INIT("info"),
-    .summary = HUB_STR_INIT("Tells format, size and kind of a picture from its header."),
+    .summary =
+        HUB_STR_INIT("Tells format, size, kind and metadata of a picture, and what it looks like."),
     .input_schema = HUB_STR_INIT(INFO_SCHEMA),
     .result_schema = HUB_STR_INIT(INFO_RESULT_SCHEMA),
     .example = HUB_STR_INIT("{\"image\":{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"}}"),
@@ -78,7 +89,35 @@ static const hub_operation INFO = {
     .start = start_info,
 };
 
-static const hub_operation *const OPERATIONS[] = {&TRANSFORM, &INFO};
+static const hub_operation COMPARE = {
+    .size = sizeof(hub_operation),
+    .retry_safety = HUB_RETRY_SAFE,
+    .name = HUB_STR_INIT("compare"),
+    .summary = HUB_STR_INIT("Tells how much two pictures differ, in numbers and as a picture."),
+    .input_schema = HUB_STR_INIT(COMPARE_SCHEMA),
+    .result_schema = HUB_STR_INIT(COMPARE_RESULT_SCHEMA),
+    .example = HUB_STR_INIT("{\"image\":{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"},"
+                            "\"other\":{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"}}"),
+    .timeout_ms = 60000,
+    .start = start_compare,
+};
+
+static const hub_operation MONTAGE = {
+    .size = sizeof(hub_operation),
+    .retry_safety = HUB_RETRY_SAFE,
+    .name = HUB_STR_INIT("montage"),
+    .summary = HUB_STR_INIT("Puts many pictures on one sheet."),
+    .input_schema = HUB_STR_INIT(MONTAGE_SCHEMA),
+    .result_schema = HUB_STR_INIT(MONTAGE_RESULT_SCHEMA),
+    .example = HUB_STR_INIT(
+        "{\"images\":[{\"artifact\":\"0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b\"}],\"columns\":4,"
+        "\"cell\":{\"width\":160,\"height\":120},\"gap\":8,"
+        "\"format\":\"jpeg\"}"),
+    .timeout_ms = 120000,
+    .start = start_montage,
+};
+
+static const hub_operation *const OPERATIONS[] = {&TRANSFORM, &INFO, &COMPARE, &MONTAGE};
 
 static const hub_connector CONNECTOR = {
     .size = sizeof(hub_connector),
@@ -86,7 +125,7 @@ static const hub_connector CONNECTOR = {
     .name = HUB_STR_INIT("image"),
     .version = HUB_STR_INIT("1.0.0"),
     .licence = HUB_STR_INIT("Apache-2.0"),
-    .summary = HUB_STR_INIT("Thumbnails and conversions of JPEG, PNG, WebP, AVIF and GIF."),
+    .summary = HUB_STR_INIT("Resizes, edits, converts, compares and describes pictures."),
     .mode = HUB_MODE_BLOCKING,
     .operation_count = sizeof(OPERATIONS) / sizeof(OPERATIONS[0]),
     .operations = OPERATIONS,

@@ -32,6 +32,18 @@ int input_open(struct input_file *self, const hub_host *host, hub_job *job, cons
     return colours_new(&self->colours, self->codec, &self->source, &self->header, fault);
 }
 
+void input_pretend(struct input_file *self, const hub_host *host, hub_job *job, uint32_t width,
+                   uint32_t height)
+{
+    *self = (struct input_file){
+        .host = host,
+        .job = job,
+        .codec = codec_by_name("png", 3),
+        .header = {.width = width, .height = height, .orientation = 1, .frames = 1},
+        .stop_at = INT64_MAX,
+    };
+}
+
 void input_close(struct input_file *self)
 {
     colours_free(self->colours);

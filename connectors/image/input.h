@@ -32,6 +32,11 @@ struct input_file {
 int input_open(struct input_file *self, const hub_host *host, hub_job *job, const char *pointer,
                struct fault *fault);
 
+/* An input without a file, for results that are put together: a picture of this size, as if it came
+ * from a PNG. */
+void input_pretend(struct input_file *self, const hub_host *host, hub_job *job, uint32_t width,
+                   uint32_t height);
+
 /* {0} is fine. */
 void input_close(struct input_file *self);
 

@@ -245,7 +245,8 @@ static int do_steps(const struct output *self, struct pixmap *pixmap, struct fau
     return plan_check_size(pixmap->width, pixmap->height, fault);
 }
 
-int output_frame(struct output *self, struct pixmap *pixmap, uint32_t delay_ms, struct fault *fault)
+static int output_frame(struct output *self, struct pixmap *pixmap, uint32_t delay_ms,
+                        struct fault *fault)
 {
     colours_apply(self->input->colours, pixmap);
     if (plan_finish(&self->plan, pixmap, fault) != 0 || do_steps(self, pixmap, fault) != 0 ||
@@ -259,6 +260,30 @@ int output_frame(struct output *self, struct pixmap *pixmap, uint32_t delay_ms, 
         return add_frame(self, pixmap, delay_ms, fault);
     return self->options->max_bytes > 0 ? write_small(self, pixmap, fault)
                                         : write_still(self, pixmap, fault);
+}
+
+int output_finish(struct output *self, uint32_t delay_ms, struct fault *fault)
+{
+    struct pixmap pixmap;
+    resampler_finish(self->resampler, &pixmap);
+    resampler_free(self->resampler);
+    self->resampler = NULL;
+    int result = output_frame(self, &pixmap, delay_ms, fault);
+    pixmap_release(&pixmap);
+    return result;
+}
+
+int output_picture(struct output *self, const struct pixmap *canvas, uint32_t delay_ms,
+                   struct fault *fault)
+{
+    const struct raster raster = {canvas->width, canvas->height, canvas->channels, 1, 1,
+                                  canvas->depth};
+    const struct resample_spec spec = plan_spec(&self->plan, &raster);
+    if (resampler_new(&self->resampler, &spec, fault) != 0)
+        return -1;
+    for (uint32_t y = 0; y < canvas->height; y++)
+        resampler_row(self->resampler, pixmap_row(canvas, y), y);
+    return output_finish(self, delay_ms, fault);
 }
 
 int output_close(struct output *self, struct fault *fault)

@@ -2,7 +2,7 @@
  * One result of a job: from the small picture, or the frames, to an artifact.
  *
  *     output_choose(&output, &options, &input, animated, &fault);      which format
- *     for each frame: output_frame(&output, &pixmap, delay, &fault);
+ *     for each frame: output_picture(&output, &pixmap, delay, &fault);
  *     output_close(&output, &fault);                                   the artifact is written
  *     output_describe(&output, &json);
  *     output_release(&output);
@@ -37,9 +37,13 @@ int output_choose(struct output *self, const struct output_options *options,
 /* Gives it the name asked for, or STEM.EXT or, if `index` is not 0, STEM-INDEX.EXT. */
 void output_name(struct output *self, hub_str input_name, uint32_t index);
 
-/* Finishes a resampled picture (orients it, does the steps) and encodes it. A still: once. */
-int output_frame(struct output *self, struct pixmap *pixmap, uint32_t delay_ms,
-                 struct fault *fault);
+/* Takes the picture from the resampler that has all its rows, finishes it (orients it, does the
+ * steps) and encodes it. A still: once. */
+int output_finish(struct output *self, uint32_t delay_ms, struct fault *fault);
+
+/* The same for a picture that is not resampled yet. */
+int output_picture(struct output *self, const struct pixmap *canvas, uint32_t delay_ms,
+                   struct fault *fault);
 
 /* Ends an animation. */
 int output_close(struct output *self, struct fault *fault);

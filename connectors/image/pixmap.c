@@ -2,6 +2,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { LARGE_PAGE = 2 * 1024 * 1024 };
+
+void *samples_alloc(size_t size)
+{
+    if (size < 2 * LARGE_PAGE)
+        return malloc(size);
+    void *memory = aligned_alloc(LARGE_PAGE, (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE);
+    if (memory)
+        madvise(memory, size, MADV_HUGEPAGE); /* a hint; all is well without it */
+    return memory;
+}
 
 int pixmap_init(struct pixmap *self, uint32_t width, uint32_t height, uint32_t channels,
                 struct fault *fault)
@@ -14,7 +27,7 @@ int pixmap_init_depth(struct pixmap *self, uint32_t width, uint32_t height, uint
 {
     *self = (struct pixmap){
         .width = width, .height = height, .channels = channels, .depth = depth == 16 ? 16 : 8};
-    self->data = malloc(pixmap_stride(self) * height);
+    self->data = samples_alloc(pixmap_stride(self) * height);
     if (self->data)
         return 0;
     *self = (struct pixmap){0};

@@ -24,6 +24,10 @@ struct colour {
     uint8_t red, green, blue, alpha;
 };
 
+/* Memory for samples, to be freed with free(). Large pieces lie on large pages, where the kernel
+ * has any: touching 16 MiB for the first time costs as much as converting them otherwise. */
+void *samples_alloc(size_t size);
+
 /* Takes memory for the raster, not cleared. On failure *self is empty. */
 int pixmap_init(struct pixmap *self, uint32_t width, uint32_t height, uint32_t channels,
                 struct fault *fault);

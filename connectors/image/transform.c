@@ -57,17 +57,6 @@ static int on_row(struct row_sink *sink, const uint8_t *pixels, uint32_t y, stru
     return 0;
 }
 
-static int finish_output(struct output *output, uint32_t delay_ms, struct fault *fault)
-{
-    struct pixmap pixmap;
-    resampler_finish(output->resampler, &pixmap);
-    resampler_free(output->resampler);
-    output->resampler = NULL;
-    int result = output_frame(output, &pixmap, delay_ms, fault);
-    pixmap_release(&pixmap);
-    return result;
-}
-
 static int run_still(struct transform *self, struct fault *fault)
 {
     const struct input_file *input = &self->input;
@@ -85,7 +74,7 @@ static int run_still(struct transform *self, struct fault *fault)
         snprintf(text, sizeof(text), "encoding %u of %u", i + 1, self->count);
         uint32_t part = DECODED_PERMILLE + (1000 - DECODED_PERMILLE) * i / self->count;
         self->host->progress(self->job, part, (hub_str){text, strlen(text)});
-        if (finish_output(&self->outputs[i], 0, fault) != 0)
+        if (output_finish(&self->outputs[i], 0, fault) != 0)
             return -1;
     }
     return 0;
@@ -100,17 +89,10 @@ static int on_frame(struct frame_sink *sink, const struct pixmap *canvas, uint32
         (struct transform *)(void *)((char *)sink - offsetof(struct transform, frames));
     uint32_t part = (uint32_t)(self->frame * 1000ull / self->frame_count);
     self->host->progress(self->job, part, HUB_STR("converting frames"));
-    const struct raster raster = {canvas->width, canvas->height, canvas->channels, 1, 1, 8};
     for (uint32_t i = 0; i < self->count; i++) {
         struct output *output = &self->outputs[i];
-        if (self->frame > 0 && !output->animated)
-            continue;
-        const struct resample_spec spec = plan_spec(&output->plan, &raster);
-        if (resampler_new(&output->resampler, &spec, fault) != 0)
-            return -1;
-        for (uint32_t y = 0; y < canvas->height; y++)
-            resampler_row(output->resampler, pixmap_row(canvas, y), y);
-        if (finish_output(output, delay_ms, fault) != 0)
+        bool wanted = self->frame == 0 || output->animated;
+        if (wanted && output_picture(output, canvas, delay_ms, fault) != 0)
             return -1;
     }
     self->frame++;

@@ -222,7 +222,8 @@ int order_read(struct order *self, enum operation operation, struct json_object 
                struct str job, struct str key, struct hub_error *error)
 {
     struct str asked;
-    *self = (struct order){.operation = operation, .input = input, .job = job, .key = key};
+    *self = (struct order){
+        .operation = operation, .asked = OP_PURCHASE, .input = input, .job = job, .key = key};
     /* A webhook is not sent on, and is the gateway's own words. */
     int err = operation == OP_WEBHOOK ? 0 : refuse_card_numbers(input, error);
     if (err == 0) {
@@ -234,6 +235,7 @@ int order_read(struct order *self, enum operation operation, struct json_object 
     read_texts(self);
     if (operation == OP_RECONCILE && json_get_str(input, "job", &asked)) {
         self->job = asked;
+        (void)operation_named(text_of(input, "operation"), &self->asked);
     }
     return err;
 }

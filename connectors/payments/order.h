@@ -37,8 +37,9 @@ enum three_ds { THREE_DS_AUTOMATIC, THREE_DS_REQUIRED, THREE_DS_SKIP };
 
 struct order {
     enum operation operation;
-    struct str job; /* whose order it is: of `reconcile`, the job that is asked about */
-    struct str key; /* the idempotency key */
+    enum operation asked; /* of `reconcile`: what the job that is asked about was to do */
+    struct str job;       /* whose order it is: of `reconcile`, the job that is asked about */
+    struct str key;       /* the idempotency key */
     struct json_object *input;
     bool has_amount;
     int64_t amount; /* minor units after ISO 4217, > 0 */

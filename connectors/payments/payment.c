@@ -380,6 +380,14 @@ static void took_look(struct payment *self, enum verdict verdict)
     }
 }
 
+/* The order of the job that `reconcile` asks about, as far as it is needed to find it. */
+static struct order asked_order(const struct payment *self)
+{
+    struct order order = self->order;
+    order.operation = order.asked;
+    return order;
+}
+
 /* The gateway's knowledge of another job. 404 is knowledge, too. */
 static void took_reconcile(struct payment *self, enum verdict verdict)
 {
@@ -387,8 +395,9 @@ static void took_reconcile(struct payment *self, enum verdict verdict)
     if (!missing && !read_went_well(self, verdict)) {
         return;
     }
+    struct order asked = asked_order(self);
     answer_init(&self->answer);
-    bool found = !missing && self->gateway->found(&self->order, self->json, &self->answer);
+    bool found = !missing && self->gateway->found(&asked, self->json, &self->answer);
     if (!found) {
         answer_init(&self->answer);
         json_object_put(self->json);
@@ -682,13 +691,21 @@ static int read_job(struct payment *self, struct hub_error *error)
 static void start_reconcile(struct payment *self)
 {
     struct hub_error error = {0};
+    bool needs_payment = self->order.asked != OP_PURCHASE && self->order.asked != OP_AUTHORIZE;
+    if (needs_payment && self->order.payment.len == 0) {
+        hub_fail(&error, HUB_ERR_INVALID_INPUT,
+                 "give the payment that this job was about, too: it is found by that");
+        fail_early(self, HUB_ERR_INVALID_INPUT, &error);
+        return;
+    }
     if (!self->gateway->find) {
         hub_fail(&error, HUB_ERR_NOT_IMPLEMENTED,
                  "%s cannot be asked about a job: its webhooks tell", self->gateway->name);
         fail_early(self, HUB_ERR_NOT_IMPLEMENTED, &error);
         return;
     }
-    int err = self->gateway->find(&self->account, &self->order, &self->call, &error);
+    struct order asked = asked_order(self);
+    int err = self->gateway->find(&self->account, &asked, &self->call, &error);
     if (err < 0) {
         fail_early(self, err, &error);
         return;

@@ -37,6 +37,8 @@ static hub_instance *create(const hub_host *host)
     list_init(&self->payments);
     list_init(&self->token_order);
     map_init(&self->tokens);
+    buf_init(&self->certificate_url, PATH_MAX_BYTES);
+    buf_init(&self->certificate, ANSWER_MAX);
     if (!self->http || !self->timers || !self->keep || !self->ledger) {
         host->log(NULL, HUB_LOG_ERROR,
                   HUB_STR("This host lacks HTTP, timers, hub.keep/1 or hub.ledger/1: without them "
@@ -51,6 +53,8 @@ static void destroy(hub_instance *instance)
 {
     struct connector *self = (struct connector *)instance;
     tokens_release(self);
+    buf_release(&self->certificate_url);
+    buf_release(&self->certificate);
     free(self);
 }
 

@@ -41,6 +41,11 @@ struct connector {
     struct list payments;
     struct map tokens;
     struct list token_order; /* the one used last first */
+    /* PayPal's certificate that was fetched last. It comes from PayPal's own host, so that it may
+     * be used again for a while. */
+    struct buf certificate_url;
+    struct buf certificate;
+    int64_t certificate_until; /* on now_ms() */
 };
 
 /* What is asked of the gateway at the moment, and so what its answer means. */

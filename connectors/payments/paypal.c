@@ -569,6 +569,15 @@ static int find(const struct account *account, const struct order *order, struct
     return build_get(order, NULL, call, error);
 }
 
+static bool is_of_job(struct json_object *json, struct str job)
+{
+    struct json_object *units;
+    struct str custom = {0};
+    return json_get_array(json, "purchase_units", &units) && json_object_array_length(units) > 0 &&
+           json_get_str(json_object_array_get_idx(units, 0), "custom_id", &custom) &&
+           str_eq(custom, job);
+}
+
 static bool found(const struct order *order, struct json_object *json, struct answer *answer)
 {
     struct json_object *payments, *list;
@@ -585,7 +594,7 @@ static bool found(const struct order *order, struct json_object *json, struct an
     case OP_REFUND:
         break;
     default:
-        return true;
+        return is_of_job(json, order->job);
     }
     if (!get_payments(json, &payments) || !json_get_array(payments, "refunds", &list)) {
         return false;

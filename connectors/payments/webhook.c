@@ -23,6 +23,7 @@
 #include <string.h>
 
 #define CERTIFICATE_MAX (16u << 10)
+#define CERTIFICATE_MS  3600000 /* that one is used again */
 #define FETCH_MS        15000
 #define REMEMBERED_MS   (UINT64_C(30) * 24 * 3600 * 1000) /* gateways repeat for days */
 
@@ -258,18 +259,42 @@ static void look_up(struct payment *payment)
 
 static void verify(struct payment *payment);
 
+static void use_certificate(struct payment *payment)
+{
+    struct webhook *self = payment->webhook;
+    buf_clear(&self->certificate);
+    buf_append_str(&self->certificate, buf_view(&payment->connector->certificate));
+    if (buf_failed(&self->certificate) || self->certificate.len == 0) {
+        payment_retry(payment, "out_of_memory", STR("There was not enough memory."));
+        return;
+    }
+    self->hook.certificate = buf_view(&self->certificate);
+    verify(payment);
+}
+
 static void certificate_came(void *context, const hub_http_response *response)
 {
     struct payment *payment = context;
+    struct connector *connector = payment->connector;
     payment->http_call = NULL;
     if (response->error != HUB_HTTP_OK || response->status != 200 || response->body.len == 0) {
         payment_retry(payment, "no_certificate",
                       STR("The certificate of the signature could not be had."));
         return;
     }
-    buf_append_str(&payment->webhook->certificate, str_of_hub(response->body));
-    payment->webhook->hook.certificate = buf_view(&payment->webhook->certificate);
-    verify(payment);
+    buf_clear(&connector->certificate_url);
+    buf_clear(&connector->certificate);
+    buf_append_str(&connector->certificate_url, payment->webhook->events.fetch);
+    buf_append_str(&connector->certificate, str_of_hub(response->body));
+    bool kept = !buf_failed(&connector->certificate_url) && !buf_failed(&connector->certificate);
+    connector->certificate_until = kept ? connector->host->now_ms() + CERTIFICATE_MS : 0;
+    use_certificate(payment);
+}
+
+static bool has_certificate(const struct connector *connector, struct str url)
+{
+    return connector->certificate_until > connector->host->now_ms() &&
+           str_eq(buf_view(&connector->certificate_url), url);
 }
 
 static void fetch_certificate(struct payment *payment)
@@ -296,7 +321,9 @@ static void verify(struct payment *payment)
     hook_events_release(&self->events);
     hook_events_init(&self->events);
     int err = payment->gateway->verify(&payment->account, &self->hook, &self->events, &error);
-    if (err == HUB_ERR_AGAIN) {
+    if (err == HUB_ERR_AGAIN && has_certificate(payment->connector, self->events.fetch)) {
+        use_certificate(payment);
+    } else if (err == HUB_ERR_AGAIN) {
         fetch_certificate(payment);
     } else if (err == HUB_ERR_NOMEM) {
         payment_retry(payment, "out_of_memory", STR("There was not enough memory."));

@@ -57,11 +57,11 @@ static int add_fill(struct table_flow *t, const struct cell *cell, uint32_t row,
     }
     item->kind = ITEM_FILL;
     item->layer = (uint16_t)(LAYER_FILL + t->layout->table_depth);
-    item->x = t->edges[column];
-    item->w = t->edges[column + cell->col_span] - item->x;
-    if (column + cell->col_span == t->table->columns) {
-        item->w += vertical_line(t->table, t->table->columns)->width;
-    }
+    bool is_last = column + cell->col_span == t->table->columns;
+    double end = is_last ? t->right_edge : t->edges[column + cell->col_span];
+    struct extent extent = table_extent(t, t->edges[column], end);
+    item->x = extent.left;
+    item->w = extent.right - extent.left;
     item->y = part.top;
     item->h = part.bottom - part.top;
     item->fill = color;
@@ -135,7 +135,8 @@ static int paint_vertical(struct table_flow *t, uint32_t row, struct part part)
         } else if (left && left->border_color != COLOR_NONE) {
             line.color = left->border_color;
         }
-        int err = add_stroke(t, part.page, line, t->edges[c] + line.width / 2, part.top, 0,
+        double x = t->edges[c] + line.width / 2;
+        int err = add_stroke(t, part.page, line, table_extent(t, x, x).left, part.top, 0,
                              part.bottom - part.top);
         if (err < 0) {
             return err;
@@ -183,7 +184,9 @@ static int paint_horizontal(struct table_flow *t, uint32_t row, const struct lin
         }
         double left = t->edges[from];
         double right = t->edges[to] + vertical_line(table, to)->width;
-        int err = add_stroke(t, page, line, left, y + line.width / 2, right - left, 0);
+        struct extent extent = table_extent(t, left, right);
+        int err = add_stroke(t, page, line, extent.left, y + line.width / 2,
+                             extent.right - extent.left, 0);
         if (err < 0) {
             return err;
         }

@@ -20,8 +20,10 @@ set(CMAKE_CXX_STANDARD 17)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 hub_pkg(qpdf libqpdf)
 hub_library(pdf_operations
-  SOURCES ops_info.cc ops_merge.cc ops_metadata.cc ops_pages.cc ops_stamp.cc work.cc xmp.cc
+  SOURCES ops_info.cc ops_merge.cc ops_metadata.cc ops_pages.cc ops_stamp.cc
+          page_ranges.cc work.cc xmp.cc
   LIBS pdf_parts hub_base hub_sdk PkgConfig::qpdf)
+hub_check_headers(pdf_operations operations.h)
 target_compile_definitions(pdf_operations PUBLIC POINTERHOLDER_TRANSITION=4)
 set(pdf_operation_schemas
   attach.schema.json decrypt.schema.json documents-result.schema.json encrypt.schema.json

@@ -28,15 +28,6 @@ struct Entry {
     std::vector<Entry> kids;
 };
 
-/* Has a catalogue and a page tree from the beginning, as libqpdf's helpers want it. */
-class EmptyDocument : public QPDF {
-  public:
-    EmptyDocument()
-    {
-        emptyPDF();
-    }
-};
-
 class Merger {
   public:
     explicit Merger(Work &job) : work(job), pages(made), forms(made)
@@ -168,7 +159,7 @@ class Merger {
     }
 
     Work &work;
-    EmptyDocument made;
+    operations::EmptyDocument made;
     QPDFPageDocumentHelper pages;
     QPDFAcroFormDocumentHelper forms;
     std::vector<Document> documents; /* the sources live until all is written */

@@ -65,8 +65,7 @@ void split(Work &work)
     QPDFAcroFormDocumentHelper forms(*file.qpdf);
     size_t number = 0;
     for (const std::vector<size_t> &part : parts_of(work, file)) {
-        QPDF made;
-        made.emptyPDF();
+        operations::EmptyDocument made;
         QPDFPageDocumentHelper pages(made);
         QPDFAcroFormDocumentHelper made_forms(made);
         for (size_t page : part) {

@@ -76,14 +76,32 @@ static bool is_mark(uint32_t c)
            (c >= 0x591 && c <= 0x5C7) || (c >= 0x64B && c <= 0x65F);
 }
 
+/* One warning for a text, with all of its characters that are missing. */
+static void warn_missing(struct document *doc, const struct place *place, uint32_t character)
+{
+    char name[16];
+    snprintf(name, sizeof name, "U+%04X", character);
+    for (uint32_t i = 0; i < doc->warning_count; i++) {
+        struct warning *warning = &doc->warnings[i];
+        if (warning->place != place || strcmp(warning->code, "missing_glyph") != 0) {
+            continue;
+        }
+        size_t len = strlen(warning->detail);
+        if (!strstr(warning->detail, name) && len + sizeof name + 2 < sizeof warning->detail) {
+            snprintf(warning->detail + len, sizeof warning->detail - len, ", %s", name);
+        }
+        return;
+    }
+    document_warn(doc, place, "missing_glyph", "no font has %s", name);
+}
+
 static int missing_glyph(struct setting *s, uint32_t character, const struct inline_run *run)
 {
     if (s->doc->fail_on_missing) {
         return document_fail(s->doc, run->place, HUB_ERR_INVALID_INPUT,
                              "no font has the character U+%04X", character);
     }
-    document_warn(s->doc, run->place, "missing_glyph", "no font has the character U+%04X",
-                  character);
+    warn_missing(s->doc, run->place, character);
     return 0;
 }
 

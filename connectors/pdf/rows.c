@@ -21,13 +21,14 @@ static int flow_cell(struct table_flow *t, uint32_t row, uint32_t column, struct
     double left = t->edges[column] + vertical_line(table, column)->width;
     double right = t->edges[column + cell->col_span];
     double width = fmax(1, right - left - padding.left - padding.right);
+    double x = table_extent(t, left + padding.left, left + padding.left + width).left;
     double below = padding.bottom + horizontal_line(table, row + 1)->width;
     struct cursor cursor = {start.page, start.y + padding.top};
     layout->head_room += padding.top;
     layout->foot_room += below;
     *run =
         (struct cell_run){.row = row, .page = start.page, .from = layout->pages[start.page].count};
-    int err = flow_node(layout, cell->content, left + padding.left, width, &cursor);
+    int err = flow_node(layout, cell->content, x, width, &cursor);
     layout->head_room -= padding.top;
     layout->foot_room -= below;
     run->to = layout->pages[start.page].count;

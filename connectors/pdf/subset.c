@@ -192,14 +192,21 @@ static hb_subset_input_t *make_input(const struct face *face, const uint8_t *use
     return input;
 }
 
+/* What makes subsets faster takes memory and time at first: not for large files. */
 static hb_face_t *source_of(struct face *face)
 {
     if (!face->prepared) {
         hb_blob_t *blob = hb_face_reference_blob(face->hb_face);
-        bool small = hb_blob_get_length(blob) <= PREPARE_MAX;
-        face->prepared =
-            small ? hb_subset_preprocess(face->hb_face) : hb_face_reference(face->hb_face);
-        face->bytes += small ? hb_blob_get_length(blob) : 0;
+        size_t len = hb_blob_get_length(blob);
+        face->prepared = face->hb_face;
+        if (len <= PREPARE_MAX) {
+            face->prepared = hb_subset_preprocess(face->hb_face);
+            face->bytes += len;
+        }
+        if (face->prepared == face->hb_face) {
+            /* HarfBuzz 6 gives its argument back, unreferenced, when it has no memory. */
+            face->prepared = hb_face_reference(face->hb_face);
+        }
         hb_blob_destroy(blob);
     }
     return face->prepared;

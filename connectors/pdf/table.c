@@ -130,6 +130,7 @@ static void place_columns(struct table_flow *t, double x, double width)
         x += vertical_line(table, i)->width + shares[i];
     }
     t->edges[table->columns] = x;
+    t->right_edge = x + vertical_line(table, table->columns)->width;
 }
 
 /* --- Headers -----------------------------------------------------------------------------------*/

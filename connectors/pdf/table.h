@@ -20,6 +20,7 @@ struct table_flow {
     struct node *node;
     struct table *table;
     double edges[PDF_MAX_COLUMNS + 1]; /* left side of each vertical line */
+    double right_edge;                 /* right side of the last one */
     struct cursor *starts, *ends;      /* of rows; starts at the line above */
     struct cell_run runs[PDF_MAX_COLUMNS];
     uint32_t header_page; /* the last page that has the header */
@@ -27,6 +28,19 @@ struct table_flow {
     struct item *header_items;
     uint32_t header_item_count;
 };
+
+/* Where what reaches from a to b stands: mirrored if the table runs from right to left. Everything
+ * is reckoned from left to right, from `edges`, and goes through here before it is placed. */
+struct extent {
+    double left, right;
+};
+
+static inline struct extent table_extent(const struct table_flow *t, double a, double b)
+{
+    double sum = t->edges[0] + t->right_edge;
+    return t->node->style->direction == DIRECTION_RTL ? (struct extent){sum - b, sum - a}
+                                                      : (struct extent){a, b};
+}
 
 static inline struct cell *table_cell(const struct table *table, uint32_t row, uint32_t column)
 {

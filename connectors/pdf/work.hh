@@ -68,6 +68,17 @@ struct Document {
     uint64_t bytes = 0;
 };
 
+/* One that is being made: with a catalogue and a page tree from the beginning, as libqpdf's helpers
+ * want it, and silent. */
+class EmptyDocument : public QPDF {
+  public:
+    EmptyDocument()
+    {
+        setSuppressWarnings(true);
+        emptyPDF();
+    }
+};
+
 /* A file of the input as bytes; they live as long as the Work. */
 struct Bytes {
     const char *ptr = nullptr;

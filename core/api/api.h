@@ -19,7 +19,7 @@
 #include "api/types.h"
 #include "base/log.h"
 #include "http/server.h"
-#include "jobs/jobs.h"
+#include "jobs/schedules.h"
 #include "supervisor/supervisor.h"
 
 struct api;
@@ -33,6 +33,7 @@ struct api_deps {
     struct supervisor *supervisor;
     struct types *types;
     struct accounts *accounts;
+    struct schedules *schedules;
     struct log *log;
 };
 
@@ -69,6 +70,10 @@ void api_end_streams(struct api *self);
 
 void api_on_event(struct api *self, const struct jobs_event *event);
 void api_connectors_changed(struct api *self);
+
+/* The job of a schedule's template, for struct schedules_hooks. */
+HUB_MUST_CHECK int api_schedule_job(struct api *self, struct str spec, struct arena *arena,
+                                    struct job_record *ret_job, struct hub_error *error);
 
 /* Attempts that verify webhooks are the API's own: their tokens have this bit set, which no token of
  * the engine has. The supervisor's on_finished for them goes here. */

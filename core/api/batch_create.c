@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SETTINGS_MAX ((size_t)64 * 1024)
+
 /* Settings that are the batch's own; the others are what a line may leave out. */
 static const char *const OWN[] = {"on_error", "paused", "concurrency", "rate", "on_complete"};
 
@@ -77,6 +79,14 @@ void batch_limits_apply(struct json_object *patch, struct batch_limits *limits)
     }
 }
 
+static int refuse(struct json_object **ret_defaults, struct str *ret_why, const char *why)
+{
+    json_object_put(*ret_defaults);
+    *ret_defaults = NULL;
+    *ret_why = str_from_c(why);
+    return HUB_ERR_INVALID_INPUT;
+}
+
 int batch_settings_apply(struct api *api, struct json_object *settings, struct arena *arena,
                          struct batch_record *ret_batch, struct json_object **ret_defaults,
                          struct str *ret_why)
@@ -97,17 +107,18 @@ int batch_settings_apply(struct api *api, struct json_object *settings, struct a
         ret_batch->retention_ms = job_retention_ms(text);
     }
     if (ret_batch->retention_ms < 0) {
-        *ret_why = STR("settings/retention: at most P365D, without months or years");
-        json_object_put(*ret_defaults);
-        *ret_defaults = NULL;
-        return HUB_ERR_INVALID_INPUT;
+        return refuse(ret_defaults, ret_why,
+                      "settings/retention: at most P365D, without months or years");
     }
     ret_batch->atomic = json_get_str(settings, "on_error", &text) && str_eq(text, STR("abort"));
     batch_limits_apply(settings, &ret_batch->limits);
     ret_batch->queue = arena_str(arena, queue);
-    ret_batch->settings = arena_str(
-        arena, str_from_c(json_object_to_json_string_ext(settings, JSON_C_TO_STRING_PLAIN)));
-    return 0;
+    text = str_from_c(json_object_to_json_string_ext(settings, JSON_C_TO_STRING_PLAIN));
+    if (text.len > SETTINGS_MAX) {
+        return refuse(ret_defaults, ret_why, "settings: at most 64 KiB");
+    }
+    ret_batch->settings = arena_str(arena, text);
+    return ret_batch->queue.ptr != NULL && ret_batch->settings.ptr != NULL ? 0 : HUB_ERR_NOMEM;
 }
 
 /* --- The request -------------------------------------------------------------------------------*/

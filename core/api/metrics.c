@@ -77,7 +77,8 @@ static void append_jobs(struct buf *out, const struct api *api)
            stats->crashed);
     metric(out, "stale_results_total", "counter", "Results refused by the fence.",
            stats->stale_results);
-    metric(out, "jobs_unfinished", "gauge", "Jobs that are not finished.", stats->unfinished);
+    metric(out, "jobs_unfinished", "gauge", "Jobs that are not finished.",
+           stats->unfinished + stats->parked);
 }
 
 static void visit_queue(void *context, const struct jobs_queue_info *queue)

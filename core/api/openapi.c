@@ -285,6 +285,7 @@ static int make_document(struct api *api)
                       "{\"name\":\"Artifacts\",\"description\":\"Files that jobs take and make.\"},"
                       "{\"name\":\"Connectors\",\"description\":\"What can be done.\"},"
                       "{\"name\":\"Accounts\",\"description\":\"With whose credentials.\"},"
+                      "{\"name\":\"Schedules\",\"description\":\"When to make which job.\"},"
                       "{\"name\":\"Queues\",\"description\":\"How fast, and when.\"},"
                       "{\"name\":\"Keys\",\"description\":\"Who may do what.\"},"
                       "{\"name\":\"Events\",\"description\":\"What is happening.\"},"

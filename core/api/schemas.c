@@ -42,6 +42,12 @@
     X(QueueList)                                                                                   \
     X(QueuePatch)                                                                                  \
     X(Rate)                                                                                        \
+    X(Schedule)                                                                                    \
+    X(ScheduleList)                                                                                \
+    X(SchedulePut)                                                                                 \
+    X(ScheduleRun)                                                                                 \
+    X(ScheduleRunList)                                                                             \
+    X(ScheduleTemplate)                                                                            \
     X(Scope)
 
 #define X(name)                                                                                    \

@@ -51,19 +51,14 @@ static int find_scope(struct lite *self, struct store_op *op, struct id *ret_id,
     return ok ? found : HUB_ERR_NOMEM;
 }
 
-static int tell_known(struct lite *self, struct store_op *op, const struct id *id, bool same)
+static int tell_known(struct store_op *op, const struct lite_batch *batch, bool same)
 {
     struct store_batch_create *create = &op->batch_create;
     struct str settings = create->ret_batch.settings;
-    struct lite_batch *batch;
 
     if (!same) {
         op->err = HUB_ERR_IDEMPOTENCY_MISMATCH;
         return 0;
-    }
-    int found = lite_batch_find(self, id, &batch);
-    if (found <= 0) {
-        return found < 0 ? found : HUB_ERR_CORRUPT;
     }
     int err = tell(op, batch, &create->ret_batch);
     create->ret_batch.settings = settings;
@@ -88,17 +83,42 @@ static int insert(struct lite *self, const struct store_batch_create *create)
     return lite_run(&call);
 }
 
+/* The batch that the scope stands for; `*ret_batch` is NULL if there is none, or if its time is
+ * over: then the scope is free again. */
+static int find_known(struct lite *self, struct store_op *op, struct lite_batch **ret_batch,
+                      bool *ret_same)
+{
+    const struct store_batch_create *create = &op->batch_create;
+    struct id id;
+
+    *ret_batch = NULL;
+    int found = create->has_scope ? find_scope(self, op, &id, ret_same) : 0;
+    if (found <= 0) {
+        return found;
+    }
+    found = lite_batch_find(self, &id, ret_batch);
+    if (found <= 0) {
+        return found < 0 ? found : HUB_ERR_CORRUPT;
+    }
+    if ((*ret_batch)->record.touched_at + BATCH_UPLOAD_KEPT_MS > create->batch.created_at) {
+        return 0;
+    }
+    int64_t seq = (*ret_batch)->seq;
+    *ret_batch = NULL;
+    return lite_run_int(&self->writer, LITE_BATCH_UNSCOPE, seq);
+}
+
 int lite_batch_create(struct lite *self, struct store_op *op)
 {
     struct store_batch_create *create = &op->batch_create;
-    struct id known;
-    bool same;
+    struct lite_batch *known;
+    bool same = false;
 
-    int found = create->has_scope ? find_scope(self, op, &known, &same) : 0;
-    if (found != 0) {
-        return found < 0 ? found : tell_known(self, op, &known, same);
+    int err = find_known(self, op, &known, &same);
+    if (err < 0 || known) {
+        return err < 0 ? err : tell_known(op, known, same);
     }
-    int err = insert(self, create);
+    err = insert(self, create);
     if (err < 0) {
         return err;
     }

@@ -373,18 +373,17 @@ static bool read_flow(struct lite_call *call, struct arena *arena, struct flow_r
 
 static int count_jobs(struct lite *self, int64_t flow, struct flow_counts *ret_counts)
 {
-    struct lite_call call = lite_call(&self->reader, LITE_FLOW_COUNTS);
+    struct lite_call call = lite_call(&self->reader, LITE_FLOW_STATES);
     int got;
 
     lite_bind_int(&call, flow);
     while ((got = lite_step(&call)) > 0) {
         int64_t state = lite_int(&call);
         bool skipped = lite_int(&call) != 0 && state == JOB_CANCELLED;
-        unsigned count = (unsigned)lite_int(&call);
         if (state >= 0 && state < JOB_STATE_COUNT) {
-            ret_counts->jobs[state] += count;
+            ret_counts->jobs[state]++;
         }
-        ret_counts->skipped += skipped ? count : 0;
+        ret_counts->skipped += skipped;
     }
     lite_end(&call);
     return got;

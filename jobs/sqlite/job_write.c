@@ -286,6 +286,13 @@ static int insert_settled(struct lite *self, struct store_op *op, int64_t seq, e
     if (err < 0) {
         return err;
     }
+    if (op->job_insert.tick) {
+        op->job_insert.tick->run.job = given->id;
+        err = lite_tick_write(self, op->job_insert.tick);
+        if (err < 0) {
+            return err;
+        }
+    }
     op->job_insert.ret_state = state;
     if (op->job_insert.unannounced) {
         return count_change(self, &job, LITE_NO_STATE, given->created_at);
@@ -301,6 +308,9 @@ int lite_job_insert_as(struct lite *self, struct store_op *op, int64_t seq)
     int err = lite_files_look(self, op, files);
     if (err == 0 && op->err == 0) {
         err = lite_flow_look(self, op, &parents);
+    }
+    if (err == 0 && op->err == 0 && op->job_insert.tick) {
+        err = lite_tick_look(self, op, op->job_insert.tick);
     }
     if (err < 0 || op->err < 0) {
         return err;

@@ -12,6 +12,7 @@
  *     flows.c        flows as a whole, and inputs with values of parents
  *     keep.c         what attempts keep                    ledger.c       what they put on record
  *     event.c        the outbox                           account.c      accounts and their uses
+ *     schedule.c     schedules and their runs
  *
  * A write function checks all that can be wrong with its operation before it changes anything: then
  * it sets op->err and returns 0. A negative return means that the whole transaction is lost.
@@ -252,6 +253,19 @@ int lite_account_uses(struct lite *self, struct store_op *op);
 HUB_MUST_CHECK int lite_account_used(struct lite *self, const struct lite_job *job,
                                      const struct store_job_move *move);
 HUB_MUST_CHECK int lite_account_purge(struct lite *self, struct store_purge *purge);
+
+/* schedule.c */
+int lite_schedule_put(struct lite *self, struct store_op *op);
+int lite_schedule_delete(struct lite *self, struct store_op *op);
+int lite_schedule_pause(struct lite *self, struct store_op *op);
+int lite_schedule_tick(struct lite *self, struct store_op *op);
+int lite_schedule_list(struct lite *self, struct store_op *op);
+int lite_schedule_runs(struct lite *self, struct store_op *op);
+/* May the tick be written? Sets op->err if not. */
+HUB_MUST_CHECK int lite_tick_look(struct lite *self, struct store_op *op,
+                                  const struct store_tick *tick);
+HUB_MUST_CHECK int lite_tick_write(struct lite *self, const struct store_tick *tick);
+HUB_MUST_CHECK int lite_runs_purge(struct lite *self, struct store_purge *purge);
 
 /* purge.c */
 int lite_purge(struct lite *self, struct store_op *op);

@@ -7,6 +7,7 @@ extern const char lite_migration_0002[];
 extern const char lite_migration_0003[];
 extern const char lite_migration_0004[];
 extern const char lite_migration_0005[];
+extern const char lite_migration_0006[];
 extern const char lite_migration_0007[];
 
 /* In order; the database's user_version is the number of those that ran. */
@@ -16,6 +17,7 @@ static const char *const migrations[] = {
     lite_migration_0003,
     lite_migration_0004,
     lite_migration_0005,
+    lite_migration_0006,
     lite_migration_0007,
 };
 #define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))

@@ -139,6 +139,9 @@ int lite_purge(struct lite *self, struct store_op *op)
         err = lite_account_purge(self, purge);
     }
     if (err == 0) {
+        err = lite_runs_purge(self, purge);
+    }
+    if (err == 0) {
         err = lite_keys_purge(&self->keys, &self->writer, purge->now, purge->limit * CHEAP_FACTOR,
                               &keys);
     }

@@ -54,6 +54,8 @@
     "SELECT seq, at, connector, account, job, attempt, kind, body, hash FROM ledger "
 
 /* Terminal states are those from 4 on; see the assertion in job_write.c. */
+#define LITE_RUN "tick, at, outcome, by_hand, misfired, missed, job, reason FROM schedule_run"
+
 #define LITE_STATEMENT_MAP(X)                                                                      \
     /* transactions */                                                                             \
     X(BEGIN_WRITE, LITE_WRITER, "BEGIN IMMEDIATE")                                                 \
@@ -103,10 +105,10 @@
       "SELECT sums FROM event WHERE first > (SELECT event FROM tally WHERE one = 1)"               \
       " AND sums IS NOT NULL ORDER BY first")                                                      \
     /* flows */                                                                                    \
-    X(AFTER_INSERT, LITE_WRITER,                                                                   \
-      "INSERT INTO job_after VALUES (?, ?, ?) ON CONFLICT DO NOTHING")                             \
+    X(AFTER_INSERT, LITE_WRITER, "INSERT INTO job_after VALUES (?, ?, ?) ON CONFLICT DO NOTHING")  \
     X(AFTER_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM job_after)")                           \
-    X(AFTER_CHILDREN, LITE_WRITER, "SELECT child, on_parent_failure FROM job_after WHERE parent = ?") \
+    X(AFTER_CHILDREN, LITE_WRITER,                                                                 \
+      "SELECT child, on_parent_failure FROM job_after WHERE parent = ?")                           \
     X(AFTER_WAITS, LITE_WRITER, "SELECT 1 FROM job_after WHERE child = ? LIMIT 1")                 \
     X(AFTER_DELETE_PARENT, LITE_WRITER, "DELETE FROM job_after WHERE parent = ?")                  \
     X(AFTER_DELETE_CHILD, LITE_WRITER, "DELETE FROM job_after WHERE child = ?")                    \
@@ -123,7 +125,8 @@
     X(FLOW_DELETE_EMPTY, LITE_WRITER,                                                              \
       "DELETE FROM flow WHERE seq = ?1 AND NOT EXISTS"                                             \
       " (SELECT 1 FROM job_link WHERE flow = ?1)")                                                 \
-    X(FLOW_BY_SCOPE, LITE_WRITER, "SELECT seq, id, request, scope_until FROM flow WHERE scope = ?") \
+    X(FLOW_BY_SCOPE, LITE_WRITER,                                                                  \
+      "SELECT seq, id, request, scope_until FROM flow WHERE scope = ?")                            \
     X(FLOW_UNSCOPE, LITE_WRITER, "UPDATE flow SET scope = NULL WHERE seq = ?")                     \
     X(FLOW_FIND, LITE_WRITER, "SELECT seq FROM flow WHERE id = ?")                                 \
     X(FLOW_ENDED_BADLY, LITE_WRITER,                                                               \
@@ -227,6 +230,36 @@
     X(USE_PURGE, LITE_WRITER,                                                                      \
       "DELETE FROM account_use WHERE key IN"                                                       \
       " (SELECT key FROM account_use WHERE started_at < ? ORDER BY started_at LIMIT ?)")           \
+    /* schedules */                                                                                \
+    X(SCHEDULE_PUT, LITE_WRITER,                                                                   \
+      "INSERT INTO schedule VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name) DO"       \
+      " UPDATE SET spec = ?2, created_by = ?3, paused = ?4, updated_at = ?6,"                      \
+      " cursor_at = CASE WHEN ?8 THEN cursor_at ELSE ?7 END"                                       \
+      " RETURNING seq, created_at, cursor_at")                                                     \
+    X(SCHEDULE_PAUSE, LITE_WRITER,                                                                 \
+      "UPDATE schedule SET paused = ?2, updated_at = ?3,"                                          \
+      " cursor_at = CASE WHEN ?4 THEN ?4 ELSE cursor_at END WHERE seq = ?1")                       \
+    X(SCHEDULE_DELETE, LITE_WRITER, "DELETE FROM schedule WHERE seq = ?")                          \
+    X(SCHEDULE_IS_THERE, LITE_WRITER, "SELECT 1 FROM schedule WHERE seq = ?")                      \
+    X(SCHEDULE_SET_CURSOR, LITE_WRITER, "UPDATE schedule SET cursor_at = ?2 WHERE seq = ?1")       \
+    X(SCHEDULE_ALL, LITE_READER,                                                                   \
+      "SELECT seq, name, spec, created_by, paused, created_at, updated_at, cursor_at"              \
+      " FROM schedule ORDER BY name")                                                              \
+    X(RUN_OUTCOME, LITE_WRITER,                                                                    \
+      "SELECT outcome FROM schedule_run WHERE schedule = ? AND tick = ?")                          \
+    X(RUN_PUT, LITE_WRITER, "REPLACE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")     \
+    X(RUN_DROP_WAITING, LITE_WRITER,                                                               \
+      "DELETE FROM schedule_run WHERE schedule = ? AND outcome = 0")                               \
+    X(RUN_PURGE, LITE_WRITER,                                                                      \
+      "DELETE FROM schedule_run WHERE (schedule, tick) IN (SELECT schedule, tick FROM"             \
+      " schedule_run WHERE purge_at <= ? ORDER BY purge_at LIMIT ?)")                              \
+    X(RUNS_DOWN, LITE_READER,                                                                      \
+      "SELECT " LITE_RUN " WHERE schedule = ? AND tick < ? ORDER BY tick DESC LIMIT ?")            \
+    X(RUNS_WAITING, LITE_READER,                                                                   \
+      "SELECT " LITE_RUN " WHERE schedule = ? AND outcome = 0 ORDER BY tick LIMIT ?")              \
+    X(RUNS_WITH_JOB, LITE_READER,                                                                  \
+      "SELECT job FROM schedule_run WHERE schedule = ? AND job IS NOT NULL"                        \
+      " ORDER BY tick DESC LIMIT ?")                                                               \
     X(QUEUE_ALL, LITE_READER,                                                                      \
       "SELECT name, paused, concurrency, rate, rate_period_ms FROM queue ORDER BY name")           \
     X(API_KEY_PUT, LITE_WRITER, "REPLACE INTO api_key VALUES (?, ?, ?, ?, ?)")                     \
@@ -276,7 +309,8 @@
     X(JOB_GET, LITE_READER,                                                                        \
       "SELECT " LITE_SHOWN ", after, files, result, input, job.state, job.run_at, job.expires_at"  \
       " FROM " LITE_JOB " WHERE job.id = ?")                                                       \
-    X(JOB_INPUT, LITE_READER, "SELECT coalesce(l.input, job.input), account, traceparent, l.open"  \
+    X(JOB_INPUT, LITE_READER,                                                                      \
+      "SELECT coalesce(l.input, job.input), account, traceparent, l.open"                          \
       " FROM job LEFT JOIN job_link l ON l.seq = job.seq WHERE id = ?")                            \
     X(LINK_GET, LITE_READER,                                                                       \
       "SELECT flow.id, l.name, on_parent_failure, open, input"                                     \
@@ -286,11 +320,10 @@
     X(FLOWS_DOWN, LITE_READER,                                                                     \
       "SELECT seq, id, name, labels, created_by, created_at FROM flow WHERE id < ?"                \
       " ORDER BY id DESC LIMIT ?")                                                                 \
-    X(FLOW_COUNTS, LITE_READER,                                                                    \
-      "SELECT coalesce(n.state, job.state) AS state_now, coalesce(n.error_code = 'skipped', 0),"   \
-      " count(*) FROM job_link l JOIN job ON job.seq = l.seq"                                     \
-      " LEFT JOIN job_now n ON n.seq = l.seq WHERE l.flow = ?"                                     \
-      " GROUP BY 1, 2")                                                                            \
+    X(FLOW_STATES, LITE_READER,                                                                    \
+      "SELECT coalesce(n.state, job.state), coalesce(n.error_code = 'skipped', 0)"                 \
+      " FROM job_link l JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"          \
+      " WHERE l.flow = ?")                                                                         \
     X(FLOW_JOBS, LITE_READER,                                                                      \
       "SELECT " LITE_SHOWN ", after, l.name, on_parent_failure, open"                              \
       " FROM job_link l JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"          \

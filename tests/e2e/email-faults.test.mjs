@@ -2,17 +2,17 @@
 // bound in time, and sends nothing that was not meant.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import fs from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
+import path from 'node:path';
 import tls from 'node:tls';
 import { after, before, describe, test } from 'node:test';
 
 import { SMTPServer } from 'smtp-server';
 
-import { SLOW, sleep, startHubd, tempFolder } from './lib/hubd.mjs';
+import { SLOW, sleep, startHubd, tempFolder, until } from './lib/hubd.mjs';
 import { makeAuthority, ownAddress } from './lib/postfix.mjs';
-import fs from 'node:fs';
-import path from 'node:path';
 
 const folder = tempFolder('hubd-email-ca-');
 const authority = makeAuthority(folder);
@@ -275,6 +275,68 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
     const job = await run({ host: '192.0.2.1' });
     assert.equal(job.error.code, 'invalid_input');
     assert.match(job.error.message, /allow_plaintext/);
+  });
+});
+
+describe('crashes', () => {
+  test('a crash while the answer is awaited: retry sends again, hold does not', async () => {
+    for (const on_unknown of ['retry', 'hold']) {
+      const ids = [];
+      let dots = 0;
+      const server = await scripted(polite((verb, line) => {
+        if (verb === 'LINE' && line.startsWith('Message-ID:')) ids.push(line);
+        return verb === 'DOT' && dots++ === 0 ? '' : undefined;
+      }));
+      const used = await account({ host: server.host, on_unknown,
+        timeouts: { final_ms: 60000 } });
+      const { id } = await hub.post('email.send', MESSAGE, { account: used, max_attempts: 3 });
+      await until(() => dots > 0, 'the message has left');
+      const runner = fs.readdirSync('/proc').filter((one) => /^[0-9]+$/.test(one)).find((one) => {
+        try {
+          const status = fs.readFileSync(`/proc/${one}/status`, 'utf8');
+          return new RegExp(`^PPid:\\t${hub.pid}$`, 'm').test(status) &&
+            fs.readFileSync(`/proc/${one}/maps`, 'utf8').includes('libesmtp');
+        } catch { return false; }
+      });
+      process.kill(Number(runner), 'SIGKILL');
+      const job = await hub.finished(id);
+      server.close();
+      assert.equal(job.state, on_unknown === 'retry' ? 'succeeded' : 'unknown',
+        JSON.stringify(job.error));
+      assert.equal(ids.length, on_unknown === 'retry' ? 2 : 1);
+      assert.equal(new Set(ids).size, 1);
+    }
+  });
+});
+
+describe('pace', () => {
+  test('a domain that defers is left alone, the others are not', async () => {
+    const server = await scripted(polite((verb, line) =>
+      (verb === 'RCPT' && line.includes('@busy.test') ? '450 4.7.1 slow down' : undefined)));
+    const used = await account({ host: server.host, limits: { domain_backoff_ms: 60000 } });
+    const send = (to) => hub.run('email.send', { ...MESSAGE, to }, { account: used, max_attempts: 1 });
+    assert.equal((await send(['a@busy.test'])).error.code, 'deferred');
+    const asked = server.seen.length;
+    const second = await send(['b@busy.test']);
+    assert.equal(second.error.code, 'deferred');
+    assert.match(second.error.message, /not tried/);
+    assert.equal(server.seen.slice(asked).filter((line) => line.startsWith('MAIL')).length, 0);
+    const third = await send(['c@busy.test', 'd@free.test']);
+    assert.equal(third.state, 'succeeded');
+    assert.deepEqual(third.result.recipients.map((one) => one.outcome), ['deferred', 'accepted']);
+    server.close();
+  });
+  test('messages a second', async () => {
+    const server = await scripted(polite());
+    const used = await account({ host: server.host,
+      limits: { messages_per_second: 10, connections: 4 } });
+    const begun = Date.now();
+    const jobs = await Promise.all(Array.from({ length: 20 }, () =>
+      hub.run('email.send', MESSAGE, { account: used, max_attempts: 1 })));
+    server.close();
+    assert.ok(jobs.every((job) => job.state === 'succeeded'));
+    const took = Date.now() - begun; // 10 at once, 10 more in a second
+    assert.ok(took > 850 && took < 5000 * SLOW, `${took} ms`);
   });
 });
 

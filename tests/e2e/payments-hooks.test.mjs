@@ -385,6 +385,12 @@ test('PayPal: the certificate is fetched from its pinned place', async () => {
   assert.deepEqual(asked, Array(2).fill('/v1/notifications/certs/CERT-1'));
   assert.deepEqual([job.result.events[0].payment, job.result.events[0].status],
     ['ORDER1', 'succeeded']);
+  const again = await books.run('webhook', asJob(paypalHeaders(body), body), { account: paypal });
+  assert.equal(again.result.events[0].duplicate, true);
+  assert.equal(asked.length, 2); // it is used again for a while
+  await books.run('webhook', asJob(paypalHeaders(body, { url: `${CERTS}CERT-2` }), body),
+    { account: paypal });
+  assert.deepEqual(asked.slice(2), ['/v1/notifications/certs/CERT-2']);
   await books.stop();
 });
 

@@ -223,6 +223,21 @@ test('reconcile tells what the gateway knows of a job', async () => {
     assert.equal(never.state, 'succeeded', never.message);
     assert.equal(never.result.found, false);
   }
+  for (const gateway of ['stripe', 'mollie', 'paypal']) {
+    const { account } = peers[gateway];
+    const { id, result: { payment } } = await host.run('purchase', charge(gateway), { account });
+    const refund = await host.run('refund', { payment, amount_minor: 100, currency: 'EUR' },
+      { account });
+    const ask = async (job, operation) => (await host.run('reconcile',
+      { job, operation, payment }, { account })).result;
+    const seen = await ask(refund.id, 'refund');
+    assert.deepEqual([seen.found, seen.ids.refund], [true, refund.result.ids.refund], gateway);
+    assert.equal((await ask('a-job-that-never-was', 'refund')).found, false);
+    assert.equal((await ask(id, 'purchase')).found, true);
+    assert.equal((await ask('a-job-that-never-was', 'purchase')).found, false);
+    const vague = await host.run('reconcile', { job: refund.id, operation: 'refund' }, { account });
+    assert.equal(vague.code, 'invalid_input');
+  }
   for (const gateway of ['paypal', 'adyen']) {
     const asked = await host.run('reconcile', { job: 'j' }, { account: peers[gateway].account });
     assert.equal(asked.code, 'not_supported');

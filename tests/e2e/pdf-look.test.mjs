@@ -101,3 +101,14 @@ test('shapes, codes, watermark, background, landscape', () => looksRight('shapes
     { qr: 'https://example.com/', fit: 90 },
     { barcode: '4006381333931', kind: 'ean13', fit: 120, height: 50 }] }],
 }));
+
+test('from right to left: tables, lists and columns turned around', () => looksRight('rtl', {
+  page_size: 'A6', default_style: { direction: 'rtl' },
+  content: [
+    { text: 'חשבונית', font_size: 16, bold: true },
+    { table: { header_rows: 1, widths: ['*', 40, 'auto'], body: [['תיאור', 'כמות', 'סכום'],
+      [{ text: 'שירות אירוח', fill_color: '#ccccff' }, '2', '₪ 120'], [{ text: 'סה״כ', col_span: 2 }, '', '₪ 240']] } },
+    { ul: ['פריט ראשון', 'פריט שני'], margin: [0, 8, 0, 8] },
+    { columns: ['טור ראשון', 'טור שני'] },
+  ],
+}));

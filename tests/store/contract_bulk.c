@@ -239,6 +239,10 @@ static void test_a_known_scope_is_the_same_batch(void **state)
     assert_int_equal(again->batch_create.ret_batch.lines, 7);
     assert_int_equal(harness_run(h, create_op(h, "scope", "other")), HUB_ERR_IDEMPOTENCY_MISMATCH);
     assert_int_equal(harness_run(h, create_op(h, "another", "other")), 0);
+    h->now += BATCH_UPLOAD_KEPT_MS;
+    again = create_op(h, "scope", "other");
+    assert_int_equal(harness_run(h, again), 0);
+    assert_false(again->batch_create.ret_known);
 }
 
 /* --- Opening -----------------------------------------------------------------------------------*/

@@ -103,12 +103,14 @@ static bool may_scan(const char *detail)
         "SCAN queue",
         "SCAN api_key",
         "SCAN account",
+        "SCAN schedule",
         "SCAN job_count",
         /* at start, or from the oldest with a limit */
         "SCAN idempotency",
         "SCAN event",
         /* whether there is a row at all */
         "SCAN job_after",
+        "SCAN job_link",
         "SCAN CONSTANT ROW",
         /* the labels of one job */
         "SCAN l VIRTUAL TABLE",

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -243,6 +244,25 @@ static void everything_has_a_limit(void **state)
     text_template_free(template);
     buf_release(&out);
     json_object_put(data);
+
+    data = json_object_new_object();
+    char *large = malloc(1 << 19);
+    assert_non_null(large);
+    memset(large, 'x', 1 << 19);
+    json_object_object_add(data, "t", json_object_new_string_len(large, 1 << 19));
+    list = json_object_new_array();
+    for (int i = 0; i < 1000; i++) {
+        json_object_array_add(list, json_object_new_int(i));
+    }
+    json_object_object_add(data, "x", list);
+    assert_int_equal(text_template_compile(STR("{{#x}}{{t | count}}{{/x}}"), &template, NULL), 0);
+    buf_init(&out, 1 << 20);
+    assert_int_equal(text_template_render(template, data, NULL, &out, &error), HUB_ERR_LIMIT);
+    assert_string_equal(error.error.detail, "line 1, column 7: the filters have too much to do");
+    text_template_free(template);
+    buf_release(&out);
+    json_object_put(data);
+    free(large);
 
     struct buf deep;
     buf_init(&deep, 1 << 20);

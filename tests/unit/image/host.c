@@ -94,7 +94,15 @@ static const hub_file *host_file(const hub_job *job, hub_str pointer)
 {
     (void)job;
     bool known = pointer.len == 6 && memcmp(pointer.ptr, "/image", 6) == 0;
-    return known && the_host->file.fd >= 0 ? &the_host->file : NULL;
+    if (known && the_host->file.fd >= 0)
+        return &the_host->file;
+    for (size_t i = 0; i < the_host->more_count; i++) {
+        const hub_file *file = &the_host->more[i].file;
+        if (file->pointer.len == pointer.len &&
+            memcmp(file->pointer.ptr, pointer.ptr, pointer.len) == 0)
+            return file;
+    }
+    return NULL;
 }
 
 static int64_t host_now_ms(void)
@@ -163,6 +171,7 @@ static void forget(struct test_host *self)
 void test_host_release(struct test_host *self)
 {
     forget(self);
+    test_host_withdraw(self);
     if (self->connector->destroy)
         self->connector->destroy(self->instance);
 }
@@ -180,17 +189,17 @@ static void map_artifacts(struct test_host *self)
     }
 }
 
-static void offer_file(struct test_host *self, const void *bytes, size_t len)
+static void fill(hub_file *file, const char *name, const char *pointer, const void *bytes,
+                 size_t len)
 {
-    const char *name = self->file_name ? self->file_name : "upload.bin";
-    self->file.fd = memfd_create("input", MFD_CLOEXEC);
-    self->file.bytes = len;
-    self->file.name = (hub_str){name, strlen(name)};
-    self->file.media_type = HUB_STR("application/octet-stream");
-    self->file.pointer = HUB_STR("/image");
+    *file = (hub_file){.size = sizeof(hub_file), .fd = memfd_create("input", MFD_CLOEXEC)};
+    file->bytes = len;
+    file->name = (hub_str){name, strlen(name)};
+    file->media_type = HUB_STR("application/octet-stream");
+    file->pointer = (hub_str){pointer, strlen(pointer)};
     const char *at = bytes;
     while (len > 0) {
-        ssize_t wrote = write(self->file.fd, at, len);
+        ssize_t wrote = write(file->fd, at, len);
         if (wrote <= 0)
             abort();
         at += wrote;
@@ -198,13 +207,31 @@ static void offer_file(struct test_host *self, const void *bytes, size_t len)
     }
 }
 
+void test_host_offer(struct test_host *self, const char *pointer, const void *bytes, size_t len)
+{
+    if (self->more_count == TEST_MAX_FILES)
+        abort();
+    struct test_file *more = &self->more[self->more_count++];
+    snprintf(more->pointer, sizeof(more->pointer), "%s", pointer);
+    fill(&more->file, self->file_name ? self->file_name : "more.bin", more->pointer, bytes, len);
+}
+
+void test_host_withdraw(struct test_host *self)
+{
+    while (self->more_count > 0)
+        close(self->more[--self->more_count].file.fd);
+}
+
 void test_host_run(struct test_host *self, const char *operation, const char *input,
                    const void *bytes, size_t len)
 {
     forget(self);
     if (bytes)
-        offer_file(self, bytes, len);
-    const hub_file *files[] = {&self->file};
+        fill(&self->file, self->file_name ? self->file_name : "upload.bin", "/image", bytes, len);
+    const hub_file *files[1 + TEST_MAX_FILES] = {&self->file};
+    uint32_t first = bytes ? 1 : 0;
+    for (size_t i = 0; i < self->more_count; i++)
+        files[first + i] = &self->more[i].file;
     hub_job job = {
         .size = sizeof(job),
         .attempt = 1,
@@ -212,7 +239,7 @@ void test_host_run(struct test_host *self, const char *operation, const char *in
         .operation = {operation, strlen(operation)},
         .input = {input, strlen(input)},
         .deadline_ms = host_now_ms() + 30000,
-        .file_count = bytes ? 1 : 0,
+        .file_count = first + (uint32_t)self->more_count,
         .files = files,
     };
     for (uint32_t i = 0; i < self->connector->operation_count; i++) {

@@ -20,7 +20,13 @@
 
 enum test_outcome { OUTCOME_NONE, OUTCOME_SUCCEEDED, OUTCOME_FAILED, OUTCOME_RETRY };
 
-enum { TEST_MAX_ARTIFACTS = 16 };
+enum { TEST_MAX_ARTIFACTS = 16, TEST_MAX_FILES = 16 };
+
+/* A file that jobs bring along, besides the one at /image. */
+struct test_file {
+    hub_file file;
+    char pointer[128];
+};
 
 struct test_artifact {
     char name[256];
@@ -48,6 +54,8 @@ struct test_host {
     struct test_artifact artifacts[TEST_MAX_ARTIFACTS];
     size_t artifact_count;
     hub_file file;
+    struct test_file more[TEST_MAX_FILES];
+    size_t more_count;
 };
 
 /* Loads the connector. Ends the process with a message if it can't. */
@@ -57,6 +65,10 @@ void test_host_init(struct test_host *self, const char *path);
 void test_host_init_with(struct test_host *self, const hub_connector *connector);
 
 void test_host_release(struct test_host *self);
+
+/* Offers a file at this JSON Pointer to the runs that follow, until test_host_withdraw(). */
+void test_host_offer(struct test_host *self, const char *pointer, const void *bytes, size_t len);
+void test_host_withdraw(struct test_host *self);
 
 /* Runs one attempt to its end. `bytes` is the file at /image, or NULL for none. */
 void test_host_run(struct test_host *self, const char *operation, const char *input,

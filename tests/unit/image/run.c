@@ -1,9 +1,10 @@
 /*
  * Runs one job of a connector from the command line, without hubd, for looking and measuring:
  *
- *     image_run CONNECTOR.so OPERATION INPUT-JSON IMAGE-FILE [OUTPUT-FOLDER [REPEAT]]
+ *     image_run CONNECTOR.so OPERATION INPUT-JSON IMAGE-FILE [FOLDER [REPEAT [POINTER=FILE …]]]
  *
- * Prints the result, or the error, and CPU milliseconds a run and peak memory.
+ * IMAGE-FILE may be "-" for none. Prints the result, or the error, and CPU milliseconds a run and
+ * peak memory.
  */
 #include "host.h"
 
@@ -49,29 +50,62 @@ static double cpu_ms(void)
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
 }
 
+/* Of this program alone: getrusage() would tell that of the one that started it too. */
+static long peak_kb(void)
+{
+    char line[256];
+    long peak = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof(line), status)) {
+        if (sscanf(line, "VmHWM: %ld", &peak) == 1)
+            break;
+    }
+    if (status)
+        fclose(status);
+    return peak;
+}
+
+/* POINTER=FILE */
+static void offer(struct test_host *host, char *argument)
+{
+    char *path = strchr(argument, '=');
+    if (!path)
+        exit(2);
+    *path++ = '\0';
+    size_t len;
+    void *bytes = read_file(path, &len);
+    test_host_offer(host, argument, bytes, len);
+    free(bytes);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 5) {
-        fprintf(stderr, "usage: %s CONNECTOR.so OPERATION INPUT-JSON IMAGE [FOLDER [REPEAT]]\n",
+        fprintf(stderr,
+                "usage: %s CONNECTOR.so OPERATION INPUT-JSON IMAGE [FOLDER [REPEAT [POINTER=FILE "
+                "…]]]\n",
                 argv[0]);
         return 2;
     }
     struct test_host host;
     test_host_init(&host, argv[1]);
-    size_t len;
-    void *bytes = read_file(argv[4], &len);
     const char *slash = strrchr(argv[4], '/');
     host.file_name = slash ? slash + 1 : argv[4];
+    size_t len = 0;
+    /* Offered once: making a file anew for each run would be measured too. */
+    void *bytes = strcmp(argv[4], "-") == 0 ? NULL : read_file(argv[4], &len);
+    if (bytes)
+        test_host_offer(&host, "/image", bytes, len);
+    for (int i = 7; i < argc; i++)
+        offer(&host, argv[i]);
     int repeat = argc > 6 ? atoi(argv[6]) : 1;
     double before = cpu_ms();
     for (int i = 0; i < repeat; i++)
-        test_host_run(&host, argv[2], argv[3], bytes, len);
+        test_host_run(&host, argv[2], argv[3], NULL, 0);
     double spent = (cpu_ms() - before) / repeat;
     bool succeeded = host.outcome == OUTCOME_SUCCEEDED;
     printf("%s%s%s%s\n", host.result, host.code, succeeded ? "" : ": ", host.message);
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    fprintf(stderr, "cpu %.1f ms, peak %ld MB\n", spent, usage.ru_maxrss / 1024);
+    fprintf(stderr, "cpu %.1f ms, peak %ld MB\n", spent, peak_kb() / 1024);
     for (size_t i = 0; i < host.artifact_count && succeeded && argc > 5; i++)
         save(&host.artifacts[i], argv[5]);
     test_host_release(&host);

@@ -2,21 +2,12 @@
  * Damaged files of every format: cut short at many places, with flipped bytes, made of noise, and
  * bombs. None may crash, hang or pass for whole when it is not.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "host.h"
-#include "magick.h"
-
-static struct test_host host;
+#include "expect.h"
 
 static const char INPUT[] = "{\"width\":20,\"height\":20,\"format\":\"png\"}";
 
@@ -48,20 +39,6 @@ enum { KIND_COUNT = sizeof(KINDS) / sizeof(KINDS[0]), CUTS = 200, FLIPS = 300 };
 static struct bytes good_file(size_t kind)
 {
     return magick("'%s' -strip -resize 83x61! %s", magick_photograph(), KINDS[kind].arguments);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_host_init(&host, IMAGE_SO);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_host_release(&host);
-    return 0;
 }
 
 static void run(const uint8_t *data, size_t len)
@@ -257,5 +234,5 @@ int main(void)
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_gif_frame_off_screen),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, expect_set_up, expect_tear_down);
 }

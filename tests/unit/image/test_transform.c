@@ -1,77 +1,9 @@
 /* image.so as the runner sees it: loaded, given jobs, its pictures compared with ImageMagick's. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
-#include "magick.h"
-
-static struct test_host host;
-static struct bytes photograph;
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_host_init(&host, IMAGE_SO);
-    photograph = magick("'%s' -resize 1280x800! -quality 92 jpg:-", magick_photograph());
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_host_release(&host);
-    free(photograph.data);
-    return 0;
-}
-
-static void run(const char *operation, const char *input, struct bytes file)
-{
-    test_host_run(&host, operation, input, file.data, file.len);
-    assert_int_equal(host.completions, 1);
-}
-
-static void expect_success(const char *input, struct bytes file, size_t artifacts)
-{
-    run("transform", input, file);
-    if (host.outcome != OUTCOME_SUCCEEDED)
-        print_error("%s: %s\n", host.code, host.message);
-    assert_int_equal(host.outcome, OUTCOME_SUCCEEDED);
-    assert_int_equal(host.artifact_count, artifacts);
-}
-
-static void expect_failure(const char *operation, const char *input, struct bytes file,
-                           const char *code)
-{
-    run(operation, input, file);
-    assert_int_equal(host.outcome, OUTCOME_FAILED);
-    assert_string_equal(host.code, code);
-    assert_true(strlen(host.message) > 10);
-}
-
-static struct bytes artifact_pixels(size_t index)
-{
-    return magick_pixels(host.artifacts[index].data, host.artifacts[index].len, "");
-}
-
-/* What artifact `index` looks like, against what ImageMagick makes of the file. */
-static void expect_like(size_t index, struct bytes file, const char *arguments, double least)
-{
-    struct bytes ours = artifact_pixels(index);
-    struct bytes theirs = magick_pixels(file.data, file.len, arguments);
-    double got = psnr(ours, theirs);
-    print_message("%s: %.1f dB\n", arguments, got);
-    assert_int_equal(ours.len, theirs.len);
-    assert_true(got >= least);
-    free(ours.data);
-    free(theirs.data);
-}
+#include "expect.h"
 
 /* --- The connector -----------------------------------------------------------------------------*/
 
@@ -93,8 +25,8 @@ static void test_descriptor(void **state)
     assert_int_equal(host.connector->size, sizeof(hub_connector));
     assert_int_equal(host.connector->mode, HUB_MODE_BLOCKING);
     assert_int_equal(host.connector->host_count, 0);
-    assert_int_equal(host.connector->operation_count, 2);
-    for (uint32_t i = 0; i < 2; i++) {
+    assert_int_equal(host.connector->operation_count, 4);
+    for (uint32_t i = 0; i < 4; i++) {
         const hub_operation *operation = host.connector->operations[i];
         assert_int_equal(operation->size, sizeof(hub_operation));
         assert_int_equal(operation->retry_safety, HUB_RETRY_SAFE);
@@ -263,8 +195,7 @@ static void test_format_defaults_to_the_input(void **state)
 
 static void back_to_png(void)
 {
-    struct bytes file = {malloc(host.artifacts[0].len), host.artifacts[0].len};
-    memcpy(file.data, host.artifacts[0].data, file.len);
+    struct bytes file = artifact_bytes(0);
     expect_success("{\"format\":\"png\"}", file, 1);
     free(file.data);
 }
@@ -350,7 +281,7 @@ static void test_exif_orientations(void **state)
         struct bytes file = with_orientation(upright, orientation);
         char expected[40];
         snprintf(expected, sizeof(expected), "\"orientation\":%d", orientation);
-        run("info", "{}", file);
+        expect_run("info", "{}", file);
         assert_int_equal(host.outcome, OUTCOME_SUCCEEDED);
         assert_non_null(strstr(host.result, expected));
         expect_success("{\"format\":\"png\"}", file, 1);
@@ -418,7 +349,7 @@ static void test_refusals(void **state)
         expect_failure("transform", "{}", file, FILES[i].code);
         expect_failure("info", "{}", file, FILES[i].code);
     }
-    run("transform", "{}", (struct bytes){(uint8_t *)FILES[3].bytes, FILES[3].len});
+    expect_run("transform", "{}", (struct bytes){(uint8_t *)FILES[3].bytes, FILES[3].len});
     assert_non_null(strstr(host.message, "SVG"));
 }
 
@@ -464,7 +395,7 @@ static void test_info(void **state)
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         struct bytes file = magick("%s", CASES[i].arguments);
-        run("info", "{}", file);
+        expect_run("info", "{}", file);
         print_message("%s\n", host.result);
         assert_int_equal(host.outcome, OUTCOME_SUCCEEDED);
         for (size_t j = 0; j < 5; j++)
@@ -491,5 +422,5 @@ int main(void)
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_info),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, expect_set_up, expect_tear_down);
 }

@@ -1,0 +1,118 @@
+#include "api/schedules.h"
+
+#include "api/job_account.h"
+#include "api/job_fill.h"
+#include "api/json_span.h"
+
+#include <stdio.h>
+
+/* One error in words of our own. */
+static int fault(struct template_fault *ret_fault, const char *prefix, struct str pointer,
+                 struct str keyword, struct str detail)
+{
+    struct schema_errors *errors = &ret_fault->errors;
+
+    ret_fault->prefix = prefix;
+    errors->items[0] = (struct schema_error){
+        .pointer = arena_str(&errors->arena, pointer),
+        .keyword = keyword,
+        .detail = arena_str(&errors->arena, detail),
+    };
+    if (errors->items[0].pointer.ptr == NULL || errors->items[0].detail.ptr == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    errors->len = 1;
+    return HUB_ERR_INVALID_INPUT;
+}
+
+static int no_type(const struct api *api, struct str name, struct template_fault *ret_fault)
+{
+    struct str near = types_suggest(api->deps.types, name);
+    char detail[HUB_ERROR_DETAIL_MAX];
+
+    snprintf(detail, sizeof detail, "no connector offers \"%.*s\"%s%.*s%s", STR_ARG(name),
+             near.len ? ", did you mean \"" : "", (int)near.len, near.len ? near.ptr : "",
+             near.len ? "\"?" : "");
+    return fault(ret_fault, "/template/type", STR(""), STR("type"), str_from_c(detail));
+}
+
+static int fill_account(const struct api *api, struct json_object *json,
+                        const struct job_type *type, struct arena *arena,
+                        struct job_record *ret_job, struct template_fault *ret_fault)
+{
+    struct hub_error error;
+    struct str name;
+
+    if (job_account(api->deps.types, api->deps.accounts, json, type, &name, &error) < 0) {
+        return fault(ret_fault, "/template/account", STR(""), STR("account"),
+                     str_from_c(error.detail));
+    }
+    if (name.len > 0) {
+        ret_job->account = arena_str(arena, name);
+    }
+    return name.len > 0 && ret_job->account.ptr == NULL ? HUB_ERR_NOMEM : 0;
+}
+
+static int fill(const struct api *api, const struct job_source *source, const struct job_type *type,
+                struct arena *arena, struct job_record *ret_job, struct template_fault *ret_fault)
+{
+    struct job_fault unseen = {0};
+
+    ret_fault->prefix = "/template/input";
+    int err = schema_validate(type->input, source->input, &ret_fault->errors);
+    if (err < 0) {
+        return err;
+    }
+    err = job_fill(source, type, arena, ret_job, &unseen);
+    if (err == HUB_ERR_INVALID_INPUT) {
+        return fault(ret_fault, "/template", unseen.pointer.ptr ? unseen.pointer : STR(""),
+                     unseen.keyword.ptr ? unseen.keyword : STR("template"),
+                     str_from_c(unseen.detail));
+    }
+    return err < 0 ? err : fill_account(api, source->json, type, arena, ret_job, ret_fault);
+}
+
+int schedule_template_fill(const struct api *api, struct json_object *json, struct str text,
+                           struct arena *arena, struct job_record *ret_job,
+                           struct template_fault *ret_fault)
+{
+    struct job_source source = {.text = json_member_span(text, STR("template"))};
+    struct json_object *empty = NULL;
+    struct str name = {0};
+
+    if (!json_get_object(json, "template", &source.json)) {
+        return fault(ret_fault, "/template", STR(""), STR("required"), STR("there is none"));
+    }
+    json_get_str(source.json, "type", &name);
+    const struct job_type *type = types_find(api->deps.types, name);
+    if (type == NULL) {
+        return no_type(api, name, ret_fault);
+    }
+    if (!json_get_object(source.json, "input", &source.input)) {
+        source.input = empty = json_object_new_object();
+    }
+    int err = fill(api, &source, type, arena, ret_job, ret_fault);
+    json_object_put(empty);
+    return err;
+}
+
+int api_schedule_job(struct api *api, struct str spec, struct arena *arena,
+                     struct job_record *ret_job, struct hub_error *error)
+{
+    struct template_fault unfit = {0};
+    struct json_object *json = NULL;
+
+    schema_errors_init(&unfit.errors, 1);
+    int err = json_read(spec, JSON_DEPTH_MAX, &json, NULL, error);
+    if (err == 0) {
+        err = schedule_template_fill(api, json, spec, arena, ret_job, &unfit);
+    }
+    if (err < 0 && err != HUB_ERR_NOMEM && unfit.errors.len > 0) {
+        const struct schema_error *first = &unfit.errors.items[0];
+        hub_fail(error, err, "%s%.*s: %.*s", unfit.prefix, STR_ARG(first->pointer),
+                 STR_ARG(first->detail));
+    }
+    schema_errors_release(&unfit.errors);
+    json_object_put(json);
+    return err;
+}
