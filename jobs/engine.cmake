@@ -23,9 +23,15 @@ endforeach()
 
 if(HUB_TESTS AND TARGET hub_store)
   hub_test(test_jobs_sqlite SOURCES ${unit}/test_sqlite.c LIBS hub_jobs)
+  hub_test(test_jobs_schedules SOURCES ${unit}/test_schedules.c LIBS hub_jobs)
   hub_test(test_jobs_batches SOURCES ${unit}/test_batches.c LIBS hub_jobs)
   hub_test(test_jobs_flows SOURCES ${unit}/test_flows.c LIBS hub_jobs)
   hub_program(bench_jobs SOURCES ${PROJECT_SOURCE_DIR}/tests/bench/jobs.c LIBS hub_jobs)
 endif()
 
 hub_test(test_cron SOURCES ${unit}/test_cron.c LIBS hub_job)
+if(HUB_TESTS)
+  # Answers lines: for tests/e2e/cron.test.mjs.
+  hub_program(cron_times SOURCES ${unit}/cron_times.c LIBS hub_job)
+  set_target_properties(cron_times PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endif()
