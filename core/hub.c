@@ -2,6 +2,7 @@
 
 #include "accounts/accounts.h"
 #include "api/api.h"
+#include "api/input_refs.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/thread.h"
@@ -177,9 +178,15 @@ static void hook_event(void *context, const struct jobs_event *event)
     api_on_event(self->api, event);
 }
 
+static int hook_resolve(void *context, struct jobs_resolution *resolution)
+{
+    return input_refs_resolve(((struct hub *)context)->types, resolution);
+}
+
 static const struct jobs_hooks JOBS_HOOKS = {
     .now = hook_now,
     .start = hook_start,
+    .resolve = hook_resolve,
     .room = hook_room,
     .cancel = hook_cancel,
     .event = hook_event,

@@ -1,12 +1,12 @@
 # The engine, on top of whatever store is linked.
 
 hub_library(hub_job
-  SOURCES batch.c callback.c cron.c job.c schedule.c zone.c
+  SOURCES batch.c callback.c cron.c flow.c job.c schedule.c zone.c
   LIBS hub_base)
 
 hub_library(hub_jobs
-  SOURCES account.c attempt.c batches.c birth.c errand.c finish.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
-          purge.c queue.c request.c schedules.c schedules_tick.c slab.c submit.c timers.c verdict.c
+  SOURCES account.c attempt.c batches.c birth.c errand.c finish.c flows.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
+          purge.c queue.c request.c resolve.c schedules.c schedules_tick.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
 hub_check_headers(hub_job callback.h cron.h schedule.h zone.h)
@@ -23,8 +23,16 @@ endforeach()
 
 if(HUB_TESTS AND TARGET hub_store)
   hub_test(test_jobs_sqlite SOURCES ${unit}/test_sqlite.c LIBS hub_jobs)
+  hub_test(test_jobs_schedules SOURCES ${unit}/test_schedules.c LIBS hub_jobs)
   hub_test(test_jobs_batches SOURCES ${unit}/test_batches.c LIBS hub_jobs)
+  hub_test(test_jobs_flows SOURCES ${unit}/test_flows.c LIBS hub_jobs)
   hub_program(bench_jobs SOURCES ${PROJECT_SOURCE_DIR}/tests/bench/jobs.c LIBS hub_jobs)
 endif()
 
 hub_test(test_cron SOURCES ${unit}/test_cron.c LIBS hub_job)
+if(HUB_TESTS)
+  # Answers lines: for tests/e2e/cron.test.mjs.
+  hub_program(cron_times SOURCES ${unit}/cron_times.c LIBS hub_job)
+  set_target_properties(cron_times PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+endif()
+hub_test(test_callback SOURCES ${unit}/test_callback.c LIBS hub_job)

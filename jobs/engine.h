@@ -12,6 +12,7 @@
  *     request.c            what users ask for: cancel, retry, delete
  *     move.c               THE MOVER: the only place where a job's state changes
  *     batches.c            jobs that came together: opened page by page
+ *     flows.c              jobs that wait for each other, as a whole; resolve.c: their values
  *     errand.c             operations on their way to the store, and again if it failed
  *     purge.c              now and then, what nobody needs any more
  *     jobs.c               the public face; the tick
@@ -428,6 +429,14 @@ struct str payload_traceparent(const struct payload *self);
 struct payload *payload_keep(struct jobs *jobs, struct payload *self);
 /* Reads it; then attempt_ready(), or the attempt is given up. False: out of memory. */
 HUB_MUST_CHECK bool payload_fetch(struct jobs *jobs, struct attempt *attempt);
+/* The attempt, which has fetched it, goes on with it. */
+void payload_arrived(struct jobs *jobs, struct attempt *attempt, struct payload *payload);
+
+/* --- resolve.c ---------------------------------------------------------------------------------*/
+
+/* The input of a fetching attempt is open: reads its parents, puts their values in and on record,
+ * then payload_arrived(). False: out of memory. */
+HUB_MUST_CHECK bool resolve_begin(struct jobs *self, struct attempt *attempt);
 
 /* --- batches.c ---------------------------------------------------------------------------------*/
 
@@ -446,6 +455,11 @@ void batches_release(struct jobs *self);
 
 /* Gives a new job its id, its times, its state and what the client left out. */
 void submit_fill(struct jobs *self, struct job_record *job);
+/* May new jobs be taken? HUB_ERR_UNAVAILABLE, HUB_ERR_STORAGE_FULL. */
+HUB_MUST_CHECK int submit_allowed(const struct jobs *self);
+/* It is on record: `job`, born for it, takes its place. */
+void submit_accept(struct jobs *self, struct job *job, const struct job_record *record,
+                   enum job_state state, uint64_t event_seq);
 
 /* --- move.c ------------------------------------------------------------------------------------*/
 

@@ -84,6 +84,18 @@ static void unreadable(struct jobs *jobs, struct job *job, int err)
     move_job(jobs, job, JOB_FAILED, op);
 }
 
+void payload_arrived(struct jobs *jobs, struct attempt *attempt, struct payload *payload)
+{
+    const struct job *job = attempt->job;
+
+    attempt->payload = payload;
+    if (jobs->draining || job->flags & JOB_FLAG_CANCELLING || job->expires_at <= jobs->now) {
+        attempt_abandon(jobs, attempt);
+    } else {
+        attempt_ready(jobs, attempt);
+    }
+}
+
 static void on_input(struct jobs *jobs, struct errand *errand)
 {
     const struct store_job_input *answer = &errand->op->job_input;
@@ -95,13 +107,18 @@ static void on_input(struct jobs *jobs, struct errand *errand)
         unreadable(jobs, job, errand->op->err);
         return;
     }
-    attempt->payload = payload_new(answer->ret_input, answer->ret_account, answer->ret_traceparent);
-    if (!attempt->payload) {
+    if (answer->ret_open) {
+        if (!resolve_begin(jobs, attempt)) {
+            errand_defer(jobs, errand);
+        }
+        return;
+    }
+    struct payload *payload =
+        payload_new(answer->ret_input, answer->ret_account, answer->ret_traceparent);
+    if (!payload) {
         errand_defer(jobs, errand);
-    } else if (jobs->draining || job->flags & JOB_FLAG_CANCELLING || job->expires_at <= jobs->now) {
-        attempt_abandon(jobs, attempt);
     } else {
-        attempt_ready(jobs, attempt);
+        payload_arrived(jobs, attempt, payload);
     }
 }
 

@@ -21,7 +21,8 @@ static const unsigned moves[JOB_STATE_COUNT] = {
 };
 
 static const unsigned moves_by_hand[JOB_STATE_COUNT] = {
-    [JOB_FAILED] = TO(QUEUED),
+    [JOB_FAILED] = TO(QUEUED) | TO(BLOCKED),
+    [JOB_CANCELLED] = TO(QUEUED) | TO(BLOCKED), /* one that was skipped, with its flow */
     [JOB_UNKNOWN] = TO(QUEUED),
 };
 
@@ -57,6 +58,33 @@ bool job_may_move(enum job_state from, enum job_state to, bool by_hand)
         return false;
     }
     return (moves[from] | (by_hand ? moves_by_hand[from] : 0)) & 1u << to;
+}
+
+bool job_may_retry(enum job_state state)
+{
+    return state == JOB_FAILED || state == JOB_UNKNOWN;
+}
+
+static const char *const policy_names[JOB_PARENT_POLICY_COUNT] = {
+#define X(name, text) [JOB_PARENT_##name] = text,
+    JOB_PARENT_POLICY_MAP(X)
+#undef X
+};
+
+const char *job_parent_policy_name(enum job_parent_policy policy)
+{
+    return (unsigned)policy < JOB_PARENT_POLICY_COUNT ? policy_names[policy] : "?";
+}
+
+bool job_parent_policy_parse(struct str name, enum job_parent_policy *ret_policy)
+{
+    for (int i = 0; i < JOB_PARENT_POLICY_COUNT; i++) {
+        if (str_eq(name, str_from_c(policy_names[i]))) {
+            *ret_policy = (enum job_parent_policy)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static const char *const outcome_names[ATTEMPT_OUTCOME_COUNT] = {

@@ -36,6 +36,8 @@ bool job_state_terminal(enum job_state state);
 /* The `from × to` table of DESIGN §4. `by_hand` allows what only a user may do (retrying a failed
  * or unknown job). */
 bool job_may_move(enum job_state from, enum job_state to, bool by_hand);
+/* May it be retried by hand, on its own? */
+bool job_may_retry(enum job_state state);
 
 /* May an attempt be repeated when nobody knows how the last one ended? Same numbers as HUB_RETRY_…
  * in hub/connector.h. */
@@ -50,6 +52,26 @@ enum job_retry_safety { JOB_SAFE = 0, JOB_SAFE_WITH_KEY = 1, JOB_NEVER = 2 };
 #define JOB_CRASHES_MAX          3 /* runner deaths before the job is given up */
 #define JOB_AFTER_MAX            64
 #define JOB_FILES_MAX            64 /* artifacts that one input may name */
+
+/* What becomes of a job one of whose parents failed: see flow.h. The numbers are stored: append
+ * only.
+ */
+#define JOB_PARENT_POLICY_MAP(X)                                                                   \
+    X(FAIL, "fail")                                                                                \
+    X(RUN_ANYWAY, "run_anyway")                                                                    \
+    X(SKIP, "skip")
+
+enum job_parent_policy {
+#define X(name, text) JOB_PARENT_##name,
+    JOB_PARENT_POLICY_MAP(X)
+#undef X
+        JOB_PARENT_POLICY_COUNT
+};
+const char *job_parent_policy_name(enum job_parent_policy policy);
+bool job_parent_policy_parse(struct str name, enum job_parent_policy *ret_policy);
+
+/* The error code of a job that was cancelled because of JOB_PARENT_SKIP. */
+#define JOB_SKIPPED "skipped"
 
 /* How an attempt ended. The numbers are stored: append only. */
 #define ATTEMPT_OUTCOME_MAP(X)                                                                     \
@@ -137,6 +159,12 @@ struct job_record {
 
     struct id batch; /* that it came with; zero: none */
     uint64_t batch_line;
+
+    struct id flow;       /* that it is in; zero: none */
+    struct str flow_node; /* its name there */
+    enum job_parent_policy on_parent_failure;
+    bool open;              /* the input waits for values of its parents: see flow.h */
+    struct str input_given; /* the input as it was posted, once values were put in; read only */
 
     const struct id *after;
     unsigned after_count;

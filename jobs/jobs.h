@@ -96,6 +96,18 @@ struct jobs_outcome {
     unsigned artifact_count;
 };
 
+/* Puts values of `parents` into an open input (flow.h). What is given back lives in `arena`. */
+struct jobs_resolution {
+    const struct job_record *job; /* `input` is the open one */
+    const struct job_record *parents;
+    unsigned parent_count;
+    struct arena *arena;
+    struct str ret_input; /* JSON */
+    struct str ret_code;  /* of a failure, with the next two */
+    struct str ret_message;
+    struct str ret_details; /* JSON object or empty */
+};
+
 /* What happened to a job, after it was committed (progress: not stored at all). */
 struct jobs_event {
     uint64_t seq; /* 0: progress */
@@ -127,6 +139,9 @@ struct jobs_hooks {
     void (*event)(void *context, const struct jobs_event *event);
     /* The time that jobs_tick() returned last is out of date: call it again soon. */
     void (*wake)(void *context);
+    /* Fills in `ret_input` and returns 0; HUB_ERR_INVALID_INPUT: the job fails with what the other
+     * fields say; HUB_ERR_NOMEM: it is tried again. NULL: every open input is invalid. */
+    int (*resolve)(void *context, struct jobs_resolution *resolution);
 };
 
 struct jobs_config {
@@ -197,6 +212,25 @@ struct jobs_live {
     bool cancelling;
 };
 bool jobs_live(const struct jobs *self, const struct id *id, struct jobs_live *ret_live);
+
+/* --- Flows: see jobs/flow.h --------------------------------------------------------------------*/
+
+/* An id that jobs_flow_submit() takes: for what must know it beforehand. Ids are to be taken in the
+ * order of the jobs, and submitted before anything else is. */
+struct id jobs_next_id(struct jobs *self);
+
+/* As jobs_submit(), for a STORE_FLOW_INSERT: the caller has given the ids of the flow and of each
+ * job; times, states and defaults are the engine's. */
+void jobs_flow_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn *done,
+                      void *context);
+
+/* Cancels every job of the flow that is not finished, those that wait for others first. `done`
+ * comes when all of them have ended, in whatever way: 0, HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT if
+ * none was left to cancel. */
+void jobs_flow_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+
+/* HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT if there is nothing to retry. */
+void jobs_flow_retry(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
 
 /* --- Batches: see jobs/batch.h -----------------------------------------------------------------*/
 

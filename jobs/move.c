@@ -102,7 +102,10 @@ void move_released(struct jobs *self, const struct store_released *released, uns
 /* The store has refused a move by its fence, or cannot do it at all. */
 static void refused(struct jobs *self, struct job *job, const struct store_op *op)
 {
-    if (op->job_move.by_hand) {
+    if (op->job_move.by_hand && op->err == HUB_ERR_CONFLICT) {
+        request_settle(self, job, op->err);
+        move_resync(self, job); /* its flow was retried meanwhile */
+    } else if (op->job_move.by_hand) {
         delist(self, job);
         request_settle(self, job, op->err);
         forget(self, job);

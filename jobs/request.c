@@ -131,8 +131,7 @@ static int retry(struct jobs *self, const struct job_record *record, jobs_done_f
     struct job_record fresh = *record;
     struct job *job;
 
-    if (!job_may_move(record->state, JOB_QUEUED, true) ||
-        job_index_get(&self->index, &record->id)) {
+    if (!job_may_retry(record->state) || job_index_get(&self->index, &record->id)) {
         return HUB_ERR_CONFLICT;
     }
     fresh.charged = 0;

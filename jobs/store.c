@@ -79,8 +79,8 @@ bool store_op_is_write(enum store_op_kind kind)
 
 static bool takes_new_work(const struct store_op *op)
 {
-    return op->kind == STORE_JOB_INSERT || op->kind == STORE_BATCH_APPEND ||
-           op->kind == STORE_ARTIFACT_INSERT;
+    return op->kind == STORE_JOB_INSERT || op->kind == STORE_FLOW_INSERT ||
+           op->kind == STORE_BATCH_APPEND || op->kind == STORE_ARTIFACT_INSERT;
 }
 
 /* --- [store] -----------------------------------------------------------------------------------*/

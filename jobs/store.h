@@ -45,6 +45,7 @@
 #include "jobs/batch.h"
 #include "jobs/blob.h"
 #include "jobs/callback.h"
+#include "jobs/flow.h"
 #include "jobs/job.h"
 #include "jobs/ledger.h"
 #include "jobs/schedule.h"
@@ -75,6 +76,12 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(BATCH_GET, batch_get, false)                                                                 \
     X(BATCH_LIST, batch_list, false)                                                               \
     X(BATCH_RESULTS, batch_results, false)                                                         \
+    X(JOB_RESOLVE, job_resolve, true)                                                              \
+    X(FLOW_INSERT, flow_insert, true)                                                              \
+    X(FLOW_RETRY, flow_retry, true)                                                                \
+    X(FLOW_GET, flow_get, false)                                                                   \
+    X(FLOW_LIST, flow_list, false)                                                                 \
+    X(JOB_PARENTS, job_parents, false)                                                             \
     X(KEEP_PUT, keep_put, true)                                                                    \
     X(LEDGER_APPEND, ledger_append, true)                                                          \
     X(ACCOUNT_PUT, account_put, true)                                                              \
@@ -133,10 +140,11 @@ struct store_idempotency {
  * `after` is not there); HUB_ERR_UNAVAILABLE (too many idempotency keys are kept).
  *
  * `ret_state` is what became of it. Without `after` it is `job.state`. With `after` it is settled
- * here: blocked while one of them is not finished; failed, with the error "dependency_failed", if
- * one of them ended in another way than succeeded; else scheduled if run_at lies after created_at,
- * else queued. One event tells of the insert, in the state that was settled. A scope is taken again
- * once its expires_at is not after the new job's created_at.
+ * here: if one of them failed, failed with the error "dependency_failed" or cancelled with
+ * "skipped", as on_parent_failure says (flow.h); else blocked while one of them is not finished;
+ * else scheduled if run_at lies after created_at, else queued. One event tells of the insert, in
+ * the state that was settled. A scope is taken again once its expires_at is not after the new job's
+ * created_at.
  *
  * A job that a schedule makes brings its tick: the run, whose `job` it becomes, is written with it.
  * Then HUB_ERR_CONFLICT without `ret_existing` and HUB_ERR_GONE are those of struct store_tick. */
@@ -405,6 +413,66 @@ struct store_job_input {
     struct str ret_input;
     struct str ret_account;
     struct str ret_traceparent;
+    bool ret_open; /* values of parents are still to be put in */
+};
+
+/* A job, whose input is open, and those of its `after` that the input names by their ids. Parents
+ * that are gone are left out. HUB_ERR_NOT_FOUND. */
+struct store_job_parents {
+    struct id id;
+    struct job_record ret_job;
+    struct job_record *ret_parents;
+    unsigned ret_parent_count;
+};
+
+/* Puts the input on record that came of an open one. HUB_ERR_CONFLICT if the job is not queued or
+ * has none that is open. */
+struct store_job_resolve {
+    struct id id;
+    struct str input;
+};
+
+/* --- Flows: see flow.h -------------------------------------------------------------------------*/
+
+/* A flow and all its jobs, or none of them. Jobs come after those that they name in `after`; each
+ * has the flow's id in `flow`. Results: 0; what JOB_INSERT says of a job (`ret_item` is which);
+ * HUB_ERR_CONFLICT if the scope is known and the request the same: `ret_existing` is that flow. A
+ * scope is free again with its flow, and once its expires_at is not after created_at. */
+struct store_flow_insert {
+    struct flow_record flow;
+    struct store_idempotency idempotency;
+    struct flow_item *items;
+    unsigned item_count;
+    struct id ret_existing;
+    unsigned ret_item;
+    struct id ret_unknown; /* the artifact or job that is not there */
+};
+
+/* Puts jobs back: see RETRY in flow.h. `ret_items` are those that went, in their order.
+ * HUB_ERR_NOT_FOUND. */
+struct store_flow_retry {
+    struct id id;
+    int64_t at;
+    struct flow_item *ret_items; /* with what scheduling needs, as in ACTIVE_LIST */
+    unsigned ret_count;
+};
+
+/* A flow and its jobs in the order in which they were inserted, with `after` and without inputs,
+ * results, attempts and artifacts. HUB_ERR_NOT_FOUND. */
+struct store_flow_get {
+    struct id id;
+    struct flow_record ret_flow;
+    struct job_record *ret_jobs;
+    unsigned ret_count;
+};
+
+/* Flows, newest first. */
+struct store_flow_list {
+    struct id before; /* keyset; zero: from the newest */
+    unsigned limit;
+    struct flow_record *ret_flows;
+    unsigned ret_count;
+    bool ret_more;
 };
 
 /* One job with attempts and artifacts; HUB_ERR_NOT_FOUND. `ret_job` lives in the op's arena. */
@@ -556,7 +624,8 @@ struct store_signing_get {
 /* A job that left `blocked` because of what an operation did to another one. */
 struct store_released {
     struct id id;
-    enum job_state state; /* queued, scheduled or failed (then its own children follow) */
+    enum job_state state; /* queued, scheduled, or failed or cancelled (then its own children
+                           * follow) */
     uint64_t event_seq;
 };
 

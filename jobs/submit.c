@@ -14,27 +14,30 @@ void submit_fill(struct jobs *self, struct job_record *job)
     if (job->retention_ms == 0) {
         job->retention_ms = JOB_RETENTION_MS_DEFAULT;
     }
-    job->id = id_next(&self->ids, self->now);
+    if (id_is_zero(&job->id)) {
+        job->id = id_next(&self->ids, self->now);
+    }
     job->created_at = self->now;
     job->state = job->run_at > self->now ? JOB_SCHEDULED : JOB_QUEUED;
 }
 
-static void accept(struct jobs *self, struct job *job, const struct store_op *op)
+void submit_accept(struct jobs *self, struct job *job, const struct job_record *record,
+                   enum job_state state, uint64_t event_seq)
 {
-    const struct store_job_insert *insert = &op->job_insert;
-    const struct job_record *record = &insert->job;
-
     self->stats.submitted++;
-    if (job_state_terminal(insert->ret_state)) {
-        self->stats.failed++;
-        engine_event(self, job, insert->ret_state, op->event_seq, NULL);
+    if (job_state_terminal(state)) {
+        self->stats.failed += state == JOB_FAILED;
+        self->stats.cancelled += state == JOB_CANCELLED;
+        engine_event(self, job, state, event_seq, NULL);
         birth_undo(self, job);
         return;
     }
-    job->payload =
-        payload_keep(self, payload_new(record->input, record->account, record->traceparent));
-    move_birth(self, job, insert->ret_state);
-    engine_event(self, job, insert->ret_state, op->event_seq, NULL);
+    if (!record->open) { /* one that is open must be read, with its parents */
+        job->payload =
+            payload_keep(self, payload_new(record->input, record->account, record->traceparent));
+    }
+    move_birth(self, job, state);
+    engine_event(self, job, state, event_seq, NULL);
 }
 
 static void on_inserted(struct jobs *self, struct errand *errand)
@@ -42,26 +45,30 @@ static void on_inserted(struct jobs *self, struct errand *errand)
     struct store_op *op = errand->op;
 
     if (op->err == 0) {
-        accept(self, errand->job, op);
+        submit_accept(self, errand->job, &op->job_insert.job, op->job_insert.ret_state,
+                      op->event_seq);
     } else {
         birth_undo(self, errand->job);
     }
     errand->tell_submitted(errand->tell_context, op);
 }
 
+int submit_allowed(const struct jobs *self)
+{
+    if (!self->ready || self->draining) {
+        return HUB_ERR_UNAVAILABLE;
+    }
+    return store_is_full(self->store) ? HUB_ERR_STORAGE_FULL : 0;
+}
+
 static int begin(struct jobs *self, struct store_op *op)
 {
     struct job_record *record = &op->job_insert.job;
     struct errand *errand = errand_attach(self, op, on_inserted);
+    int err = errand ? submit_allowed(self) : HUB_ERR_NOMEM;
 
-    if (!errand) {
-        return HUB_ERR_NOMEM;
-    }
-    if (!self->ready || self->draining) {
-        return HUB_ERR_UNAVAILABLE;
-    }
-    if (store_is_full(self->store)) {
-        return HUB_ERR_STORAGE_FULL;
+    if (err < 0) {
+        return err;
     }
     submit_fill(self, record);
     return birth_job(self, record, false, &errand->job);

@@ -41,7 +41,8 @@ struct schema_run {
     struct schema_errors *errors; /* NULL: quiet */
     struct arena *texts;          /* where their texts go */
     const struct schema_frame *frame;
-    size_t steps; /* left */
+    schema_hole_fn *is_hole; /* NULL: nothing is */
+    size_t steps;            /* left */
     int depth;
     int err; /* HUB_ERR_LIMIT or HUB_ERR_NOMEM: the run is over, whatever checks say */
     struct schema_matcher matcher;

@@ -152,6 +152,14 @@ HUB_MUST_CHECK int schema_validate(const struct schema *self, struct json_object
                                    struct schema_errors *errors);
 
 /*
+ * The same for a value with holes: objects of which it is not yet known what will stand in their
+ * place. `is_hole` tells, for each object that a schema is applied to; a hole matches every schema.
+ */
+typedef bool schema_hole_fn(struct json_object *object);
+HUB_MUST_CHECK int schema_validate_open(const struct schema *self, struct json_object *value,
+                                        schema_hole_fn *is_hole, struct schema_errors *errors);
+
+/*
  * Validates a document against the meta-schema of the dialect, which it compiles each time (about a
  * millisecond). Returns what schema_validate() does.
  * A document that passes may still fail to compile: a pattern may be wrong, a reference lead

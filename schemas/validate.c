@@ -149,6 +149,9 @@ bool schema_apply(struct schema_run *run, const struct schema_node *node,
     if (run->err != 0 || !schema_run_charge(run, 1)) {
         return false;
     }
+    if (run->is_hole != NULL && at->type == TYPE_OBJECT && run->is_hole(at->json)) {
+        return true;
+    }
     if ((node->types & at->type) == 0) {
         return fail_type(run, node, at);
     }
@@ -185,7 +188,7 @@ bool schema_apply_quietly(struct schema_run *run, const struct schema_node *node
  */
 
 /* Once through the schema: 0, HUB_ERR_INVALID_INPUT, HUB_ERR_LIMIT or HUB_ERR_NOMEM. */
-static int run_once(const struct schema *schema, struct json_object *value,
+static int run_once(const struct schema *schema, struct json_object *value, schema_hole_fn *is_hole,
                     struct schema_errors *errors)
 {
     struct schema_run run;
@@ -193,6 +196,7 @@ static int run_once(const struct schema *schema, struct json_object *value,
     run.errors = errors;
     run.texts = errors != NULL ? &errors->arena : NULL;
     run.frame = NULL;
+    run.is_hole = is_hole;
     run.steps = SCHEMA_STEPS_MAX;
     run.depth = 0;
     run.err = 0;
@@ -221,17 +225,23 @@ static void report_abort(struct schema_errors *errors, int err)
 int schema_validate(const struct schema *self, struct json_object *value,
                     struct schema_errors *errors)
 {
+    return schema_validate_open(self, value, NULL, errors);
+}
+
+int schema_validate_open(const struct schema *self, struct json_object *value,
+                         schema_hole_fn *is_hole, struct schema_errors *errors)
+{
     if (errors != NULL) {
         errors->len = 0;
         errors->more = false;
     }
-    int err = run_once(self, value, NULL);
+    int err = run_once(self, value, is_hole, NULL);
     if (err == 0 || errors == NULL) {
         return err;
     }
     if (err == HUB_ERR_INVALID_INPUT) {
         /* That the value is invalid is known; collecting may end early all the same. */
-        int why = run_once(self, value, errors);
+        int why = run_once(self, value, is_hole, errors);
         if (errors->len == 0) {
             report_abort(errors, why);
         }

@@ -1,8 +1,5 @@
 /*
- * Turning a picture by any angle.
- *
- * Not with gdImageRotateInterpolated(): it mixes colours without regard to their alpha, so corners
- * get a dark fringe.
+ * Turning a picture by any angle. Colours are weighted by their alpha, so corners get no fringe.
  */
 #ifndef IMAGE_ROTATE_H
 #define IMAGE_ROTATE_H

@@ -80,7 +80,7 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
                 struct json_object *input, struct arena *arena, struct job_record *ret_job,
                 struct batch_bad_line *ret_bad)
 {
-    const struct job_source source = {value, text, input};
+    const struct job_source source = {value, text, input, false};
     const struct job_type *type = type_of(self, value);
     struct job_fault fault = {0};
 

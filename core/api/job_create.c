@@ -5,6 +5,7 @@
  *        → STORE_JOB_INSERT → engine → 202, or waits for the end
  */
 #include "api/idempotency.h"
+#include "api/input_refs.h"
 #include "api/job_account.h"
 #include "api/job_fill.h"
 #include "api/jobs.h"
@@ -15,7 +16,6 @@
 #include "base/hash.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* A job on its way into the queue. */
 struct creation {
@@ -23,33 +23,8 @@ struct creation {
     struct store_idempotency idempotency;
     unsigned wait_s;
     struct str account; /* its name; empty: none */
+    bool open;          /* the input takes values of other jobs */
 };
-
-/* --- Filling the record
- * -------------------------------------------------------------------------*/
-
-/* Version 00 of W3C Trace Context §3.2.2: 00-<32 hex>-<16 hex>-<2 hex>, the ids not all zero. What
- * is not well-formed is ignored, as the specification says. */
-static struct str trace_parent(const struct http_request *req)
-{
-    static const char FORM[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-    struct str text = http_header(req, "traceparent");
-
-    if (text.len != sizeof FORM - 1) {
-        return (struct str){0};
-    }
-    for (size_t i = 0; i < text.len; i++) {
-        bool hex = strchr("0123456789abcdef", text.ptr[i]) != NULL && text.ptr[i] != '\0';
-
-        if (FORM[i] == 'x' ? !hex : text.ptr[i] != FORM[i]) {
-            return (struct str){0};
-        }
-    }
-    if (strspn(text.ptr + 3, "0") >= 32 || strspn(text.ptr + 36, "0") >= 16) {
-        return (struct str){0};
-    }
-    return text;
-}
 
 /* --- Checking ----------------------------------------------------------------------------------*/
 
@@ -84,13 +59,13 @@ static const struct job_type *find_type(struct api_call *call)
 }
 
 static bool input_is_valid(struct api_call *call, const struct job_type *type,
-                           struct json_object *input)
+                           struct json_object *input, bool open)
 {
     struct schema_errors errors;
     int err;
 
     schema_errors_init(&errors, SCHEMA_ERRORS_MAX);
-    err = schema_validate(type->input, input, &errors);
+    err = schema_validate_open(type->input, input, open ? input_ref_is : NULL, &errors);
     if (err < 0) {
         api_fail_schema(call, &errors, STR("/input"));
     }
@@ -198,14 +173,14 @@ static void submit(struct creation *creation, const struct job_type *type,
                    struct json_object *input)
 {
     struct api_call *call = creation->call;
-    const struct job_source source = {call->json, call->body, input};
+    const struct job_source source = {call->json, call->body, input, creation->open};
     struct store_op *op = store_op_new(STORE_JOB_INSERT);
     struct job_fault fault = {0};
     int err = HUB_ERR_NOMEM;
 
     if (op != NULL) {
         struct job_record *job = &op->job_insert.job;
-        job->traceparent = arena_str(&op->arena, trace_parent(call->req));
+        job->traceparent = arena_str(&op->arena, job_trace_parent(call->req));
         job->created_by = arena_str(&op->arena, str_from_c(call->principal.name));
         job->account = arena_str(&op->arena, creation->account);
         err = job_fill(&source, type, &op->arena, job, &fault);
@@ -252,7 +227,8 @@ void api_job_create(struct api_call *call)
     if (!json_get_object(call->json, "input", &input)) {
         input = empty = json_object_new_object();
     }
-    if (input_is_valid(call, type, input)) {
+    creation->open = input_refs_any(call->body, input);
+    if (input_is_valid(call, type, input, creation->open)) {
         submit(creation, type, input);
     }
     json_object_put(empty);

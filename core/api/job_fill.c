@@ -1,5 +1,6 @@
 #include "api/job_fill.h"
 
+#include "api/input_refs.h"
 #include "api/json_span.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -9,7 +10,8 @@
 
 #define RETENTION_MAX_MS (365LL * 24 * 3600 * 1000)
 #define TOO_MANY_FILES   "input: names more than 64 files"
-static_assert(JOB_FILES_MAX == 64, "TOO_MANY_FILES says so");
+#define TOO_MANY_PARENTS "after: with the jobs whose values the input takes, more than 64"
+static_assert(JOB_FILES_MAX == 64 && JOB_AFTER_MAX == 64, "the texts say so");
 
 static uint32_t get_u32(struct json_object *body, const char *name, uint32_t fallback)
 {
@@ -61,26 +63,79 @@ static struct str member_bytes(const struct job_source *source, const char *name
     return arena_str(arena, span);
 }
 
-static bool fill_after(const struct job_source *source, struct arena *arena, struct job_record *job)
-{
-    struct json_object *list;
-    struct id *ids;
+/* The jobs that a new one waits for, each once. */
+struct parents {
+    struct id *ids; /* room for one more than there may be */
+    unsigned count;
+    struct job_fault *fault;
+    struct arena *arena;
+    int err;
+};
 
-    if (!json_get_array(source->json, "after", &list)) {
-        return true;
-    }
-    job->after_count = (unsigned)json_object_array_length(list);
-    ids = arena_alloc(arena, (job->after_count + 1) * sizeof *ids);
-    if (ids == NULL) {
-        return false;
-    }
-    for (unsigned i = 0; i < job->after_count; i++) {
-        if (!id_parse(json_str(json_object_array_get_idx(list, i)), &ids[i])) {
-            return false;
+static void add_parent(struct parents *self, const struct id *id)
+{
+    for (unsigned i = 0; i < self->count; i++) {
+        if (id_eq(&self->ids[i], id)) {
+            return;
         }
     }
-    job->after = ids;
-    return true;
+    if (self->count < JOB_AFTER_MAX + 1) {
+        self->ids[self->count++] = *id;
+    }
+}
+
+static void add_named(void *context, struct input_ref *ref, struct str pointer)
+{
+    struct parents *self = context;
+    struct id id;
+
+    if (id_parse(ref->from, &id)) {
+        add_parent(self, &id);
+    } else if (self->err == 0) {
+        struct buf whole;
+        buf_init(&whole, 64 * 1024);
+        buf_append_format(&whole, "/input%.*s/from", STR_ARG(pointer));
+        *self->fault = (struct job_fault){
+            .pointer = arena_str(self->arena, buf_view(&whole)),
+            .keyword = STR("format"),
+            .detail = "from: must be the id of a job",
+        };
+        buf_release(&whole);
+        self->err = self->fault->pointer.ptr != NULL ? HUB_ERR_INVALID_INPUT : HUB_ERR_NOMEM;
+    }
+}
+
+static int fill_after(const struct job_source *source, struct arena *arena, struct job_record *job,
+                      struct job_fault *ret_fault)
+{
+    struct parents parents = {.fault = ret_fault, .arena = arena};
+    struct json_object *list = NULL;
+    struct id id;
+
+    bool any = json_get_array(source->json, "after", &list);
+    if (!any && !source->open) {
+        return 0;
+    }
+    parents.ids = arena_alloc(arena, (JOB_AFTER_MAX + 1) * sizeof *parents.ids);
+    if (parents.ids == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    for (size_t i = 0; any && i < json_object_array_length(list); i++) {
+        if (id_parse(json_str(json_object_array_get_idx(list, i)), &id)) {
+            add_parent(&parents, &id);
+        }
+    }
+    if (source->open) {
+        input_refs_each(source->input, add_named, &parents);
+    }
+    if (parents.err == 0 && parents.count > JOB_AFTER_MAX) {
+        *ret_fault = (struct job_fault){.detail = TOO_MANY_PARENTS};
+        parents.err = HUB_ERR_INVALID_INPUT;
+    }
+    job->after = parents.ids;
+    job->after_count = parents.count;
+    job->open = source->open;
+    return parents.err;
 }
 
 static bool fill_record(const struct job_source *source, const struct job_type *type,
@@ -89,6 +144,7 @@ static bool fill_record(const struct job_source *source, const struct job_type *
     struct json_object *body = source->json;
     struct str queue = STR("default");
     struct str callback_url = {0};
+    struct str policy;
     int64_t priority = 0;
 
     json_get_str(body, "queue", &queue);
@@ -107,9 +163,11 @@ static bool fill_record(const struct job_source *source, const struct job_type *
     job->run_at = get_time(body, "run_at");
     job->expires_at = get_time(body, "expires_at");
     job->retention_ms = get_retention(body);
+    if (json_get_str(body, "on_parent_failure", &policy)) {
+        (void)job_parent_policy_parse(policy, &job->on_parent_failure);
+    }
     return job->type.ptr != NULL && job->queue.ptr != NULL &&
-           (callback_url.len == 0 || job->callback_url.ptr != NULL) &&
-           fill_after(source, arena, job);
+           (callback_url.len == 0 || job->callback_url.ptr != NULL);
 }
 
 static bool is_base64(struct str text)
@@ -189,6 +247,32 @@ int job_fill(const struct job_source *source, const struct job_type *type, struc
     if (job->retention_ms < 0) {
         return refuse(ret_fault, "retention: at most P365D, without months or years");
     }
-    int err = fill_files(source, type, arena, job, ret_fault);
+    int err = fill_after(source, arena, job, ret_fault);
+    if (err == 0) {
+        err = fill_files(source, type, arena, job, ret_fault);
+    }
     return err == HUB_ERR_LIMIT ? refuse(ret_fault, TOO_MANY_FILES) : err;
+}
+
+/* Version 00 of W3C Trace Context §3.2.2: 00-<32 hex>-<16 hex>-<2 hex>, the ids not all zero. What
+ * is not well-formed is ignored, as the specification says. */
+struct str job_trace_parent(const struct http_request *req)
+{
+    static const char FORM[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+    struct str text = http_header(req, "traceparent");
+
+    if (text.len != sizeof FORM - 1) {
+        return (struct str){0};
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        bool hex = strchr("0123456789abcdef", text.ptr[i]) != NULL && text.ptr[i] != '\0';
+
+        if (FORM[i] == 'x' ? !hex : text.ptr[i] != FORM[i]) {
+            return (struct str){0};
+        }
+    }
+    if (strspn(text.ptr + 3, "0") >= 32 || strspn(text.ptr + 36, "0") >= 16) {
+        return (struct str){0};
+    }
+    return text;
 }

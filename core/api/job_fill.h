@@ -14,12 +14,14 @@
 #include "api/types.h"
 #include "base/arena.h"
 #include "base/json.h"
+#include "http/server.h"
 
 /* A value that is valid against JobCreate. */
 struct job_source {
     struct json_object *json;
     struct str text;           /* its bytes: the input is stored as it came */
     struct json_object *input; /* the member, or an empty object */
+    bool open;                 /* it names values of other jobs: see input_refs.h */
 };
 
 /* What the schemas could not see. */
@@ -37,5 +39,8 @@ HUB_MUST_CHECK int job_fill(const struct job_source *source, const struct job_ty
 
 /* An ISO 8601 duration of at most a year as milliseconds; -1 if it is another. */
 int64_t job_retention_ms(struct str text);
+
+/* The request's trace context; empty if it has none that is well-formed. */
+struct str job_trace_parent(const struct http_request *req);
 
 #endif

@@ -176,6 +176,8 @@ struct collector {
     unsigned count;
     struct buf pointer;
     int err;
+    void (*visit)(void *context, struct json_object *value); /* instead of collecting */
+    void *context;
 };
 
 static bool read_ref(struct json_object *value, struct file_ref *ret_ref)
@@ -237,7 +239,9 @@ static void walk(struct collector *self, const struct place *place, unsigned dep
     if (self->err < 0 || value == NULL) {
         return;
     }
-    if (depth == place->depth) {
+    if (depth == place->depth && self->visit != NULL) {
+        self->visit(self->context, value);
+    } else if (depth == place->depth) {
         collect_file(self, value);
     } else if (json_object_is_type(value, json_type_array) && step->any) {
         for (size_t i = 0; i < json_object_array_length(value); i++) {
@@ -282,4 +286,16 @@ int places_collect(const struct places *self, struct json_object *input, struct 
         *ret_count = collector.count;
     }
     return collector.err;
+}
+
+void places_visit(const struct places *self, struct json_object *input,
+                  void (*visit)(void *context, struct json_object *value), void *context)
+{
+    struct collector collector = {.visit = visit, .context = context};
+
+    buf_init(&collector.pointer, 64 * 1024);
+    for (unsigned i = 0; i < self->count; i++) {
+        walk(&collector, &self->items[i], 0, input);
+    }
+    buf_release(&collector.pointer);
 }

@@ -57,4 +57,8 @@ HUB_MUST_CHECK int places_collect(const struct places *self, struct json_object 
                                   struct arena *arena, struct file_ref **ret_refs,
                                   unsigned *ret_count);
 
+/* Calls `visit` for each value that stands in one of these places, whatever it is. */
+void places_visit(const struct places *self, struct json_object *input,
+                  void (*visit)(void *context, struct json_object *value), void *context);
+
 #endif

@@ -274,8 +274,21 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
         buf_append_c(out, ",\"line\":");
         buf_append_u64(out, job->batch_line);
     }
+    if (!id_is_zero(&job->flow)) {
+        buf_append_c(out, ",\"flow\":");
+        id_text(out, &job->flow);
+        buf_append_char(out, ',');
+        render_text_or_null(out, "flow_job", job->flow_node);
+    }
     if (detail == RENDER_FULL) {
         json_or(out, "input", job->input, "{}");
+        if (job->input_given.len > 0) {
+            json_or(out, "input_given", job->input_given, "{}");
+        }
+        if (job->on_parent_failure != JOB_PARENT_FAIL) {
+            buf_append_format(out, ",\"on_parent_failure\":\"%s\"",
+                              job_parent_policy_name(job->on_parent_failure));
+        }
         render_after(out, job);
         render_attempts(out, job, live);
         render_artifacts(out, job);
@@ -300,6 +313,10 @@ void render_job_as_created(struct buf *out, const struct job_record *job)
     created.state = job->accepted_state;
     created.run_at = job->accepted_run_at;
     created.expires_at = job->accepted_expires_at;
+    if (job->input_given.len > 0) {
+        created.input = job->input_given;
+        created.input_given = (struct str){0};
+    }
     created.attempt = 0;
     created.attempt_count = 0;
     created.artifact_count = 0;

@@ -28,6 +28,9 @@
     X(File)                                                                                        \
     X(Health)                                                                                      \
     X(Job)                                                                                         \
+    X(Flow)                                                                                        \
+    X(FlowCreate)                                                                                  \
+    X(FlowList)                                                                                    \
     X(JobCreate)                                                                                   \
     X(JobList)                                                                                     \
     X(JobState)                                                                                    \

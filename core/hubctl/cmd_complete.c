@@ -98,11 +98,9 @@ static void offer_types(struct offers *self, struct json_object *answer)
 static void ask(struct offers *self, enum word kind)
 {
     static const char *const paths[] = {
-        [WORD_JOB_TYPE] = "/v1/connectors",
-        [WORD_CONNECTOR] = "/v1/connectors",
-        [WORD_QUEUE] = "/v1/queues",
-        [WORD_ACCOUNT] = "/v1/accounts",
-        [WORD_JOB] = "/v1/jobs?limit=100",
+        [WORD_JOB_TYPE] = "/v1/connectors", [WORD_CONNECTOR] = "/v1/connectors",
+        [WORD_QUEUE] = "/v1/queues",        [WORD_ACCOUNT] = "/v1/accounts",
+        [WORD_SCHEDULE] = "/v1/schedules",  [WORD_JOB] = "/v1/jobs?limit=100",
     };
     struct json_object *answer;
 
@@ -118,6 +116,8 @@ static void ask(struct offers *self, enum word kind)
         offer_types(self, answer);
     } else if (kind == WORD_ACCOUNT) {
         offer_each(self, answer, "accounts", "name");
+    } else if (kind == WORD_SCHEDULE) {
+        offer_each(self, answer, "schedules", "name");
     } else if (kind == WORD_QUEUE) {
         offer_each(self, answer, "queues", "name");
     } else {
@@ -136,6 +136,7 @@ static void offer_kind(struct offers *self, enum word kind)
     case WORD_JOB_TYPE:
     case WORD_CONNECTOR:
     case WORD_QUEUE:
+    case WORD_SCHEDULE:
     case WORD_ACCOUNT:
     case WORD_JOB:
         ask(self, kind);

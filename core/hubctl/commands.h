@@ -22,7 +22,9 @@ extern const struct command connector_check;
 extern const struct command connector_install;
 extern const struct command cmd_account;
 extern const struct command cmd_batch;
+extern const struct command cmd_schedule;
 extern const struct command batch_run; /* of `batch` */
+extern const struct command cmd_flow;
 extern const struct command cmd_queues;
 extern const struct command cmd_keys;
 extern const struct command cmd_ledger;

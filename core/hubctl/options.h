@@ -42,6 +42,7 @@ enum word {
     WORD_QUEUE,
     WORD_ACCOUNT,
     WORD_CONNECTOR,
+    WORD_SCHEDULE,
     WORD_SCOPE,
     WORD_COLOUR,
     WORD_SHELL,

@@ -2,22 +2,29 @@
 
 #include <stdlib.h>
 
-/* A growing array; freed by the caller. */
-struct numbers {
-    int64_t *items;
+/* Jobs to be looked at: children of one that has ended, with what they make of its failure; or jobs
+ * that have ended because of it. A growing array, freed by the caller. */
+struct link {
+    int64_t seq;
+    enum job_parent_policy policy; /* of a child */
+    bool failed;                   /* what one that has ended is to its children */
+};
+
+struct links {
+    struct link *items;
     size_t len;
     size_t cap;
 };
 
-static int numbers_add(struct numbers *self, int64_t number)
+static int links_add(struct links *self, struct link link)
 {
-    int64_t *items = lite_array_room(self->items, self->len, &self->cap, sizeof *items);
+    struct link *items = lite_array_room(self->items, self->len, &self->cap, sizeof *items);
 
     if (!items) {
         return HUB_ERR_NOMEM;
     }
     self->items = items;
-    items[self->len++] = number;
+    items[self->len++] = link;
     return 0;
 }
 
@@ -34,53 +41,90 @@ static struct str failure_details(struct arena *arena, const struct id *parent)
     return arena_str(arena, buf_view(&buf));
 }
 
-struct store_job_move lite_flow_failure(struct arena *arena, const struct id *parent, int64_t at)
+struct store_job_move lite_flow_verdict(struct arena *arena, enum job_parent_policy policy,
+                                        const struct id *parent, int64_t at)
 {
+    bool skips = policy == JOB_PARENT_SKIP;
+
     return (struct store_job_move){
-        .to = JOB_FAILED,
+        .to = skips ? JOB_CANCELLED : JOB_FAILED,
         .at = at,
-        .error_code = STR("dependency_failed"),
-        .error_message = STR("A job that this one waits for did not succeed"),
+        .error_code = skips ? STR(JOB_SKIPPED) : STR("dependency_failed"),
+        .error_message = skips ? STR("Skipped: a job that this one waits for did not succeed")
+                               : STR("A job that this one waits for did not succeed"),
         .error_details = failure_details(arena, parent),
     };
 }
 
 /* --- New jobs ----------------------------------------------------------------------------------*/
 
-int lite_flow_look(struct lite *self, struct store_op *op, struct lite_parents *ret_parents)
+/* Does a job that has ended count as failed for its children? 1, 0 or negative. */
+static int counts_as_failed(struct lite *self, const struct lite_job *parent)
 {
-    const struct job_record *job = &op->job_insert.job;
+    if (parent->state != JOB_CANCELLED) {
+        return parent->state != JOB_SUCCEEDED;
+    }
+    struct lite_call call = lite_call(&self->writer, LITE_JOB_SKIPPED);
+    lite_bind_int(&call, parent->seq);
+    int found = lite_step(&call);
+    lite_end(&call);
+    return found < 0 ? found : !found;
+}
+
+int lite_flow_look_at(struct lite *self, struct arena *arena, const struct id *after,
+                      unsigned after_count, struct lite_parents *ret_parents,
+                      struct id *ret_unknown)
+{
     struct lite_job parent;
 
     ret_parents->waiting_count = 0;
     ret_parents->failed = false;
-    for (unsigned i = 0; i < job->after_count; i++) {
-        int found = lite_job_find(self, &job->after[i], &op->arena, &parent);
-        if (found < 0) {
+    for (unsigned i = 0; i < after_count; i++) {
+        int found = lite_job_find(self, &after[i], arena, &parent);
+        if (found <= 0) {
+            *ret_unknown = after[i];
             return found;
-        }
-        if (found == 0) {
-            op->err = HUB_ERR_NOT_FOUND;
-            op->job_insert.ret_unknown = job->after[i];
-            return 0;
         }
         if (!lite_terminal(parent.state)) {
             ret_parents->waiting[ret_parents->waiting_count++] = parent.seq;
-        } else if (parent.state != JOB_SUCCEEDED && !ret_parents->failed) {
+            continue;
+        }
+        int failed = counts_as_failed(self, &parent);
+        if (failed < 0) {
+            return failed;
+        }
+        if (failed && !ret_parents->failed) {
             ret_parents->failed = true;
             ret_parents->failed_id = parent.id;
         }
     }
-    return 0;
+    return 1;
 }
 
-int lite_flow_wait(struct lite *self, int64_t seq, const struct lite_parents *parents)
+int lite_flow_look(struct lite *self, struct store_op *op, struct lite_parents *ret_parents)
+{
+    const struct job_record *job = &op->job_insert.job;
+    struct id unknown;
+    int found =
+        lite_flow_look_at(self, &op->arena, job->after, job->after_count, ret_parents, &unknown);
+
+    ret_parents->failed &= job->on_parent_failure != JOB_PARENT_RUN_ANYWAY;
+    if (found == 0) {
+        op->err = HUB_ERR_NOT_FOUND;
+        op->job_insert.ret_unknown = unknown;
+    }
+    return found < 0 ? found : 0;
+}
+
+int lite_flow_wait(struct lite *self, int64_t seq, enum job_parent_policy policy,
+                   const struct lite_parents *parents)
 {
     self->any_flows = true;
     for (unsigned i = 0; i < parents->waiting_count; i++) {
         struct lite_call call = lite_call(&self->writer, LITE_AFTER_INSERT);
         lite_bind_int(&call, seq);
         lite_bind_int(&call, parents->waiting[i]);
+        lite_bind_int(&call, policy);
         int err = lite_run(&call);
         if (err < 0) {
             return err;
@@ -96,13 +140,13 @@ int lite_flow_forget(struct lite *self, int64_t seq)
 
 /* --- Jobs that end -----------------------------------------------------------------------------*/
 
-/* One release: what it did so far, and the failed jobs whose children come next. */
+/* One release: what it did so far, and the jobs that ended by it, whose children come next. */
 struct release {
     struct store_op *op;
     struct store_released *released;
     size_t released_len;
     size_t released_cap;
-    struct numbers failed;
+    struct links ended;
 };
 
 static int note_released(struct release *release, const struct lite_job *child, uint64_t event_seq)
@@ -124,22 +168,22 @@ static int note_released(struct release *release, const struct lite_job *child, 
 
 /* Writes a child's new state. */
 static int set_child(struct lite *self, struct release *release, const struct lite_job *child,
-                     const struct id *parent)
+                     enum job_parent_policy policy, const struct id *parent)
 {
     int64_t at = release->op->job_move.at;
     struct store_job_move move = {.to = child->state, .at = at};
 
-    if (child->state == JOB_FAILED) {
-        move = lite_flow_failure(&release->op->arena, parent, at);
+    if (lite_terminal(child->state)) {
+        move = lite_flow_verdict(&release->op->arena, policy, parent, at);
     }
     return lite_job_write(self, child, child->attempt, &move);
 }
 
 static int move_child(struct lite *self, struct release *release, struct lite_job *child,
-                      const struct id *parent)
+                      enum job_parent_policy policy, const struct id *parent)
 {
     uint64_t event_seq;
-    int err = set_child(self, release, child, parent);
+    int err = set_child(self, release, child, policy, parent);
 
     if (err == 0) {
         err = lite_job_changed(self, child, JOB_BLOCKED, release->op->job_move.at, &event_seq);
@@ -147,14 +191,15 @@ static int move_child(struct lite *self, struct release *release, struct lite_jo
     if (err == 0) {
         err = note_released(release, child, event_seq);
     }
-    if (err < 0 || child->state != JOB_FAILED) {
+    if (err < 0 || !lite_terminal(child->state)) {
         return err;
     }
     err = lite_flow_forget(self, child->seq);
     if (err == 0 && child->has_files) {
         err = lite_files_release(self, child->seq);
     }
-    return err < 0 ? err : numbers_add(&release->failed, child->seq);
+    const struct link ended = {.seq = child->seq, .failed = child->state == JOB_FAILED};
+    return err < 0 ? err : links_add(&release->ended, ended);
 }
 
 /* Does the job still wait for another one? 1, 0 or negative. */
@@ -168,35 +213,37 @@ static int waits(struct lite *self, int64_t seq)
     return found;
 }
 
-static int release_child(struct lite *self, struct release *release, int64_t seq, bool succeeded,
-                         const struct id *parent)
+static int release_child(struct lite *self, struct release *release, const struct link *link,
+                         bool failed, const struct id *parent)
 {
     struct lite_job child;
-    int found = lite_job_find_seq(self, seq, &release->op->arena, &child);
+    int found = lite_job_find_seq(self, link->seq, &release->op->arena, &child);
 
     if (found <= 0 || child.state != JOB_BLOCKED) {
         return found < 0 ? found : 0;
     }
-    if (!succeeded) {
-        child.state = JOB_FAILED;
+    if (failed && link->policy != JOB_PARENT_RUN_ANYWAY) {
+        child.state = link->policy == JOB_PARENT_SKIP ? JOB_CANCELLED : JOB_FAILED;
     } else {
-        int waiting = waits(self, seq);
+        int waiting = waits(self, link->seq);
         if (waiting != 0) {
             return waiting < 0 ? waiting : 0;
         }
         child.state = child.run_at > release->op->job_move.at ? JOB_SCHEDULED : JOB_QUEUED;
     }
-    return move_child(self, release, &child, parent);
+    return move_child(self, release, &child, link->policy, parent);
 }
 
-static int list_children(struct lite *self, int64_t parent, struct numbers *ret_children)
+static int list_children(struct lite *self, int64_t parent, struct links *ret_children)
 {
     struct lite_call call = lite_call(&self->writer, LITE_AFTER_CHILDREN);
     int got;
 
     lite_bind_int(&call, parent);
     while ((got = lite_step(&call)) > 0) {
-        int err = numbers_add(ret_children, lite_int(&call));
+        struct link child = {.seq = lite_int(&call)};
+        child.policy = (enum job_parent_policy)lite_int(&call);
+        int err = links_add(ret_children, child);
         if (err < 0) {
             got = err;
             break;
@@ -207,32 +254,32 @@ static int list_children(struct lite *self, int64_t parent, struct numbers *ret_
 }
 
 static int release_children(struct lite *self, struct release *release, int64_t seq,
-                            const struct id *parent, bool succeeded)
+                            const struct id *parent, bool failed)
 {
-    struct numbers children = {0};
+    struct links children = {0};
     int err = list_children(self, seq, &children);
 
     if (err == 0 && children.len > 0) {
         err = lite_run_int(&self->writer, LITE_AFTER_DELETE_PARENT, seq);
     }
     for (size_t i = 0; i < children.len && err == 0; i++) {
-        err = release_child(self, release, children.items[i], succeeded, parent);
+        err = release_child(self, release, &children.items[i], failed, parent);
     }
     free(children.items);
     return err;
 }
 
-/* The children of those that failed because of this, and theirs. */
+/* The children of those that ended because of this, and theirs. */
 static int release_cascade(struct lite *self, struct release *release)
 {
-    while (release->failed.len > 0) {
-        struct lite_job failed;
-        int64_t seq = release->failed.items[--release->failed.len];
-        int found = lite_job_find_seq(self, seq, &release->op->arena, &failed);
+    while (release->ended.len > 0) {
+        struct lite_job job;
+        struct link ended = release->ended.items[--release->ended.len];
+        int found = lite_job_find_seq(self, ended.seq, &release->op->arena, &job);
         if (found <= 0) {
             return found < 0 ? found : HUB_ERR_INTERNAL;
         }
-        int err = release_children(self, release, seq, &failed.id, false);
+        int err = release_children(self, release, ended.seq, &job.id, ended.failed);
         if (err < 0) {
             return err;
         }
@@ -244,7 +291,7 @@ int lite_flow_release(struct lite *self, struct store_op *op, const struct lite_
 {
     struct release release = {.op = op};
     int err =
-        release_children(self, &release, parent->seq, &parent->id, parent->state == JOB_SUCCEEDED);
+        release_children(self, &release, parent->seq, &parent->id, parent->state != JOB_SUCCEEDED);
 
     if (err == 0) {
         err = release_cascade(self, &release);
@@ -256,6 +303,6 @@ int lite_flow_release(struct lite *self, struct store_op *op, const struct lite_
         err = op->job_move.ret_released ? 0 : HUB_ERR_NOMEM;
     }
     free(release.released);
-    free(release.failed.items);
+    free(release.ended.items);
     return err;
 }

@@ -60,8 +60,8 @@ bool lite_read_shown(struct lite_call *call, struct arena *arena, struct job_rec
     return ok;
 }
 
-static const struct id *read_ids(struct lite_call *call, struct arena *arena, unsigned *ret_count,
-                                 bool *ret_ok)
+const struct id *lite_read_ids(struct lite_call *call, struct arena *arena, unsigned *ret_count,
+                               bool *ret_ok)
 {
     struct str bytes = lite_copy(call, arena, ret_ok);
 
@@ -71,20 +71,20 @@ static const struct id *read_ids(struct lite_call *call, struct arena *arena, un
 
 /* --- One job -----------------------------------------------------------------------------------*/
 
-static int read_job(struct lite *self, struct store_op *op, int64_t *ret_seq)
+static int read_job(struct lite *self, const struct id *id, struct arena *arena,
+                    struct job_record *job, int64_t *ret_seq)
 {
     struct lite_call call = lite_call(&self->reader, LITE_JOB_GET);
-    struct job_record *job = &op->job_get.ret_job;
     bool ok = true;
 
-    lite_bind_id(&call, &op->job_get.id);
+    lite_bind_id(&call, id);
     int found = lite_step(&call);
     if (found > 0) {
-        ok = lite_read_shown(&call, &op->arena, job, ret_seq);
-        job->after = read_ids(&call, &op->arena, &job->after_count, &ok);
-        job->files = read_ids(&call, &op->arena, &job->file_count, &ok);
-        job->result = lite_copy(&call, &op->arena, &ok);
-        job->input = lite_copy(&call, &op->arena, &ok);
+        ok = lite_read_shown(&call, arena, job, ret_seq);
+        job->after = lite_read_ids(&call, arena, &job->after_count, &ok);
+        job->files = lite_read_ids(&call, arena, &job->file_count, &ok);
+        job->result = lite_copy(&call, arena, &ok);
+        job->input = lite_copy(&call, arena, &ok);
         job->accepted_state = (enum job_state)lite_int(&call);
         job->accepted_run_at = lite_int(&call);
         job->accepted_expires_at = lite_int(&call);
@@ -126,10 +126,11 @@ static int add_attempts(struct lite_call *call, struct lite_rows *rows)
     return got;
 }
 
-static int read_attempts(struct lite *self, struct store_op *op, int64_t seq)
+static int read_attempts(struct lite *self, int64_t seq, struct arena *arena,
+                         struct job_record *ret_job)
 {
     struct lite_call call = lite_call(&self->reader, LITE_ATTEMPTS);
-    struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct attempt_record)};
+    struct lite_rows rows = {.arena = arena, .size = sizeof(struct attempt_record)};
 
     lite_bind_int(&call, lite_attempt_key(seq, 0));
     lite_bind_int(&call, lite_attempt_key(seq, LITE_ATTEMPT_MAX));
@@ -139,45 +140,93 @@ static int read_attempts(struct lite *self, struct store_op *op, int64_t seq)
         lite_bind_int(&call, seq);
         err = add_attempts(&call, &rows);
     }
-    op->job_get.ret_job.attempts = rows.items;
-    op->job_get.ret_job.attempt_count = rows.len;
+    ret_job->attempts = rows.items;
+    ret_job->attempt_count = rows.len;
     return err;
 }
 
-static int read_artifacts(struct lite *self, struct store_op *op, int64_t seq)
+static int read_artifacts(struct lite *self, int64_t seq, struct arena *arena,
+                          struct job_record *ret_job)
 {
     struct lite_call call = lite_call(&self->reader, LITE_ARTIFACTS_OF_JOB);
-    struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct artifact_record)};
+    struct lite_rows rows = {.arena = arena, .size = sizeof(struct artifact_record)};
     int got;
 
     lite_bind_int(&call, seq);
     while ((got = lite_step(&call)) > 0) {
         struct artifact_record *artifact = lite_rows_add(&rows);
-        int err = artifact ? lite_read_artifact(&call, &op->arena, artifact) : HUB_ERR_NOMEM;
+        int err = artifact ? lite_read_artifact(&call, arena, artifact) : HUB_ERR_NOMEM;
         if (err < 0) {
             got = err;
             break;
         }
     }
     lite_end(&call);
-    op->job_get.ret_job.artifacts = rows.items;
-    op->job_get.ret_job.artifact_count = rows.len;
+    ret_job->artifacts = rows.items;
+    ret_job->artifact_count = rows.len;
     return got;
 }
 
-int lite_job_get(struct lite *self, struct store_op *op)
+/* The whole of it. */
+static int read_record(struct lite *self, const struct id *id, struct arena *arena,
+                       struct job_record *ret_job)
 {
     int64_t seq = 0;
-    int err = read_job(self, op, &seq);
+    int err = read_job(self, id, arena, ret_job, &seq);
 
     if (err < 0) {
         return err;
     }
-    err = read_attempts(self, op, seq);
+    err = read_attempts(self, seq, arena, ret_job);
     if (err == 0) {
-        err = lite_batch_of_job(self, seq, &op->job_get.ret_job);
+        err = lite_batch_of_job(self, seq, ret_job);
     }
-    return err < 0 ? err : read_artifacts(self, op, seq);
+    if (err == 0) {
+        err = lite_link_of_job(self, seq, arena, ret_job);
+    }
+    return err < 0 ? err : read_artifacts(self, seq, arena, ret_job);
+}
+
+int lite_job_get(struct lite *self, struct store_op *op)
+{
+    return read_record(self, &op->job_get.id, &op->arena, &op->job_get.ret_job);
+}
+
+/* Does the input say this id anywhere? A parent whose values nobody wants need not be read. */
+static bool names_id(struct str input, const struct id *id)
+{
+    char text[ID_TEXT_LEN + 1];
+
+    id_format(id, text);
+    return input.len > 0 && memmem(input.ptr, input.len, text, ID_TEXT_LEN) != NULL;
+}
+
+int lite_job_parents(struct lite *self, struct store_op *op)
+{
+    struct store_job_parents *parents = &op->job_parents;
+    const struct job_record *job = &parents->ret_job;
+    int err = read_record(self, &parents->id, &op->arena, &parents->ret_job);
+
+    if (err < 0) {
+        return err;
+    }
+    parents->ret_parents =
+        arena_zalloc(&op->arena, (job->after_count + 1) * sizeof *parents->ret_parents);
+    if (!parents->ret_parents) {
+        return HUB_ERR_NOMEM;
+    }
+    for (unsigned i = 0; i < job->after_count; i++) {
+        if (!names_id(job->input, &job->after[i])) {
+            continue;
+        }
+        err = read_record(self, &job->after[i], &op->arena,
+                          &parents->ret_parents[parents->ret_parent_count]);
+        if (err < 0 && err != HUB_ERR_NOT_FOUND) {
+            return err;
+        }
+        parents->ret_parent_count += err == 0;
+    }
+    return 0;
 }
 
 int lite_job_input(struct lite *self, struct store_op *op)
@@ -192,6 +241,7 @@ int lite_job_input(struct lite *self, struct store_op *op)
         input->ret_input = lite_copy(&call, &op->arena, &ok);
         input->ret_account = lite_copy(&call, &op->arena, &ok);
         input->ret_traceparent = lite_copy(&call, &op->arena, &ok);
+        input->ret_open = lite_int(&call) != 0;
     }
     lite_end(&call);
     return !ok ? HUB_ERR_NOMEM : found == 0 ? HUB_ERR_NOT_FOUND : found < 0 ? found : 0;

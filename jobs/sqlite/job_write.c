@@ -231,7 +231,7 @@ static enum job_state settle(const struct job_record *job, const struct lite_par
         return job->state;
     }
     if (parents->failed) {
-        return JOB_FAILED;
+        return job->on_parent_failure == JOB_PARENT_SKIP ? JOB_CANCELLED : JOB_FAILED;
     }
     if (parents->waiting_count > 0) {
         return JOB_BLOCKED;
@@ -246,13 +246,16 @@ static int insert_links(struct lite *self, struct store_op *op, const struct lit
     const struct job_record *given = &op->job_insert.job;
     int err = 0;
 
-    if (job->state == JOB_FAILED) {
-        const struct store_job_move move =
-            lite_flow_failure(&op->arena, &parents->failed_id, given->created_at);
+    if (given->open || given->on_parent_failure != JOB_PARENT_FAIL || !id_is_zero(&given->flow)) {
+        err = lite_link_insert(self, job->seq, given);
+    }
+    if (err == 0 && lite_terminal(job->state)) {
+        const struct store_job_move move = lite_flow_verdict(
+            &op->arena, given->on_parent_failure, &parents->failed_id, given->created_at);
         return lite_job_write(self, job, 0, &move);
     }
-    if (job->state == JOB_BLOCKED) {
-        err = lite_flow_wait(self, job->seq, parents);
+    if (err == 0 && job->state == JOB_BLOCKED) {
+        err = lite_flow_wait(self, job->seq, given->on_parent_failure, parents);
     }
     if (err == 0 && given->file_count > 0) {
         err = lite_files_hold(self, job->seq, files, given->file_count);
@@ -482,6 +485,9 @@ int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct
     }
     if (err == 0) {
         err = lite_callback_drop_of_job(self, seq);
+    }
+    if (err == 0) {
+        err = lite_link_drop_of_job(self, seq);
     }
     if (err == 0) {
         struct lite_call call = lite_call(&self->writer, LITE_ATTEMPT_DELETE);

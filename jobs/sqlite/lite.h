@@ -9,6 +9,7 @@
  *     artifact.c     artifacts, held files, blobs          admin.c        queues and keys of the
  * API purge.c        what is over                          checkpoint.c   keeps the log short
  *     job_read.c     get, lists, loading                   other_read.c   artifacts, counts
+ *     flows.c        flows as a whole, and inputs with values of parents
  *     keep.c         what attempts keep                    ledger.c       what they put on record
  *     callback.c     deliveries of callbacks
  *     event.c        the outbox                           account.c      accounts and their uses
@@ -70,8 +71,9 @@ struct lite {
     struct lite_events events;
     struct lite_batches batches;
     bool any_kept;      /* false: no job keeps anything */
-    bool any_callbacks; /* false: no job has called back */
     bool any_flows;     /* false: nobody has ever waited for a job */
+    bool any_links;     /* false: there is no row in job_link */
+    bool any_callbacks; /* false: no job has called back */
     struct lite_keys keys;
     struct lite_tally tally;
     struct lite_digests orphans;
@@ -130,8 +132,8 @@ HUB_MUST_CHECK int lite_job_remove(struct lite *self, int64_t seq, enum job_stat
                                    struct str queue);
 
 /* flow.c */
-/* Looks the parents up: how many are unfinished, and has one failed? Sets op->err if one is
- * unknown. */
+/* Looks the parents up: how many are unfinished, and has one failed that matters to the job? Sets
+ * op->err if one is unknown. */
 struct lite_parents {
     int64_t waiting[JOB_AFTER_MAX];
     unsigned waiting_count;
@@ -140,15 +142,35 @@ struct lite_parents {
 };
 HUB_MUST_CHECK int lite_flow_look(struct lite *self, struct store_op *op,
                                   struct lite_parents *ret_parents);
-HUB_MUST_CHECK int lite_flow_wait(struct lite *self, int64_t seq,
+/* The same for any ids, with no regard to on_parent_failure: 1; 0: one is not there; negative. */
+int lite_flow_look_at(struct lite *self, struct arena *arena, const struct id *after,
+                      unsigned after_count, struct lite_parents *ret_parents,
+                      struct id *ret_unknown);
+HUB_MUST_CHECK int lite_flow_wait(struct lite *self, int64_t seq, enum job_parent_policy policy,
                                   const struct lite_parents *parents);
 /* A job left `blocked` without its parents' doing. */
 HUB_MUST_CHECK int lite_flow_forget(struct lite *self, int64_t seq);
 /* A parent reached a terminal state: fills op->job_move.ret_released. */
 HUB_MUST_CHECK int lite_flow_release(struct lite *self, struct store_op *op,
                                      const struct lite_job *parent);
-/* The move of a job that fails because of a parent. Its texts are in the arena. */
-struct store_job_move lite_flow_failure(struct arena *arena, const struct id *parent, int64_t at);
+/* The move of a job that ends because of a parent: its state and why. Its texts are in the arena.
+ */
+struct store_job_move lite_flow_verdict(struct arena *arena, enum job_parent_policy policy,
+                                        const struct id *parent, int64_t at);
+
+/* flows.c */
+int lite_flow_insert(struct lite *self, struct store_op *op);
+int lite_flow_retry(struct lite *self, struct store_op *op);
+int lite_job_resolve(struct lite *self, struct store_op *op);
+int lite_flow_get(struct lite *self, struct store_op *op);
+int lite_flow_list(struct lite *self, struct store_op *op);
+/* What a new job has beside its own row, if it has anything. */
+HUB_MUST_CHECK int lite_link_insert(struct lite *self, int64_t seq, const struct job_record *job);
+/* A job is removed; with the last one, its flow. */
+HUB_MUST_CHECK int lite_link_drop_of_job(struct lite *self, int64_t seq);
+/* Fills in what a job is in a flow, and its input. [reader] */
+HUB_MUST_CHECK int lite_link_of_job(struct lite *self, int64_t seq, struct arena *arena,
+                                    struct job_record *ret_job);
 
 /* artifact.c */
 int lite_artifact_insert(struct lite *self, struct store_op *op);
@@ -267,6 +289,10 @@ int lite_purge(struct lite *self, struct store_op *op);
 /* job_read.c, other_read.c: a negative return becomes op->err. */
 int lite_job_get(struct lite *self, struct store_op *op);
 int lite_job_input(struct lite *self, struct store_op *op);
+int lite_job_parents(struct lite *self, struct store_op *op);
+/* The ids in a column, one behind the other. */
+const struct id *lite_read_ids(struct lite_call *call, struct arena *arena, unsigned *ret_count,
+                               bool *ret_ok);
 int lite_job_list(struct lite *self, struct store_op *op);
 int lite_active_list(struct lite *self, struct store_op *op);
 int lite_job_counts(struct lite *self, struct store_op *op);

@@ -9,6 +9,7 @@ extern const char lite_migration_0004[];
 extern const char lite_migration_0005[];
 extern const char lite_migration_0006[];
 extern const char lite_migration_0007[];
+extern const char lite_migration_0008[];
 
 /* In order; the database's user_version is the number of those that ran. */
 static const char *const migrations[] = {
@@ -19,6 +20,7 @@ static const char *const migrations[] = {
     lite_migration_0005,
     lite_migration_0006,
     lite_migration_0007,
+    lite_migration_0008,
 };
 #define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))
 

@@ -46,6 +46,12 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_BATCH_GET] = lite_batch_get,
     [STORE_BATCH_LIST] = lite_batch_list,
     [STORE_BATCH_RESULTS] = lite_batch_results,
+    [STORE_JOB_RESOLVE] = lite_job_resolve,
+    [STORE_FLOW_INSERT] = lite_flow_insert,
+    [STORE_FLOW_RETRY] = lite_flow_retry,
+    [STORE_FLOW_GET] = lite_flow_get,
+    [STORE_FLOW_LIST] = lite_flow_list,
+    [STORE_JOB_PARENTS] = lite_job_parents,
     [STORE_KEEP_PUT] = lite_keep_put,
     [STORE_LEDGER_APPEND] = lite_ledger_append,
     [STORE_KEEP_GET] = lite_keep_get,
@@ -345,6 +351,7 @@ static int open_all(struct lite *self, struct hub_error *error)
     int64_t any_flows = 0;
     int64_t any_kept = 0;
     int64_t any_callbacks = 0;
+    int64_t any_links = 0;
     int err = open_writer(self, error);
 
     if (err == 0) {
@@ -364,6 +371,10 @@ static int open_all(struct lite *self, struct hub_error *error)
     if (err == 0) {
         err = read_number(&self->writer, LITE_AFTER_ANY, &any_flows);
         self->any_flows = any_flows != 0;
+    }
+    if (err == 0) {
+        err = read_number(&self->writer, LITE_LINK_ANY, &any_links);
+        self->any_links = any_links != 0;
     }
     if (err == 0) {
         err = read_number(&self->writer, LITE_BOX_ANY_OF_JOB, &any_kept);

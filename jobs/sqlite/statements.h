@@ -111,13 +111,34 @@
       "SELECT sums FROM event WHERE first > (SELECT event FROM tally WHERE one = 1)"               \
       " AND sums IS NOT NULL ORDER BY first")                                                      \
     /* flows */                                                                                    \
-    X(AFTER_INSERT, LITE_WRITER,                                                                   \
-      "INSERT INTO job_after (child, parent) VALUES (?, ?) ON CONFLICT DO NOTHING")                \
+    X(AFTER_INSERT, LITE_WRITER, "INSERT INTO job_after VALUES (?, ?, ?) ON CONFLICT DO NOTHING")  \
     X(AFTER_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM job_after)")                           \
-    X(AFTER_CHILDREN, LITE_WRITER, "SELECT child FROM job_after WHERE parent = ?")                 \
+    X(AFTER_CHILDREN, LITE_WRITER,                                                                 \
+      "SELECT child, on_parent_failure FROM job_after WHERE parent = ?")                           \
     X(AFTER_WAITS, LITE_WRITER, "SELECT 1 FROM job_after WHERE child = ? LIMIT 1")                 \
     X(AFTER_DELETE_PARENT, LITE_WRITER, "DELETE FROM job_after WHERE parent = ?")                  \
     X(AFTER_DELETE_CHILD, LITE_WRITER, "DELETE FROM job_after WHERE child = ?")                    \
+    X(JOB_SKIPPED, LITE_WRITER,                                                                    \
+      "SELECT 1 FROM job_now WHERE seq = ? AND state = 6 AND error_code = 'skipped'")              \
+    X(LINK_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM job_link)")                             \
+    X(LINK_INSERT, LITE_WRITER,                                                                    \
+      "INSERT INTO job_link VALUES (?, (SELECT seq FROM flow WHERE id = ?), ?, ?, ?, NULL)")       \
+    X(LINK_RESOLVE, LITE_WRITER,                                                                   \
+      "UPDATE job_link SET open = 0, input = ?2 WHERE seq = ?1 AND open = 1")                      \
+    X(LINK_DELETE, LITE_WRITER, "DELETE FROM job_link WHERE seq = ? RETURNING flow")               \
+    X(FLOW_INSERT, LITE_WRITER,                                                                    \
+      "INSERT INTO flow VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")             \
+    X(FLOW_DELETE_EMPTY, LITE_WRITER,                                                              \
+      "DELETE FROM flow WHERE seq = ?1 AND NOT EXISTS"                                             \
+      " (SELECT 1 FROM job_link WHERE flow = ?1)")                                                 \
+    X(FLOW_BY_SCOPE, LITE_WRITER,                                                                  \
+      "SELECT seq, id, request, scope_until FROM flow WHERE scope = ?")                            \
+    X(FLOW_UNSCOPE, LITE_WRITER, "UPDATE flow SET scope = NULL WHERE seq = ?")                     \
+    X(FLOW_FIND, LITE_WRITER, "SELECT seq FROM flow WHERE id = ?")                                 \
+    X(FLOW_ENDED_BADLY, LITE_WRITER,                                                               \
+      "SELECT job.seq, n.error_code, after, on_parent_failure, " LITE_SCHEDULE                     \
+      " FROM job_link l JOIN job ON job.seq = l.seq JOIN job_now n ON n.seq = l.seq"               \
+      " WHERE l.flow = ? AND (n.state = 5 OR n.state = 6) ORDER BY l.seq")                         \
     /* idempotency */                                                                              \
     X(KEEP_INSERT, LITE_WRITER,                                                                    \
       "INSERT INTO idempotency (seq, scope, request, expires_at) VALUES (?, ?, ?, ?)")             \
@@ -333,7 +354,25 @@
     X(JOB_GET, LITE_READER,                                                                        \
       "SELECT " LITE_SHOWN ", after, files, result, input, job.state, job.run_at, job.expires_at"  \
       " FROM " LITE_JOB " WHERE job.id = ?")                                                       \
-    X(JOB_INPUT, LITE_READER, "SELECT input, account, traceparent FROM job WHERE id = ?")          \
+    X(JOB_INPUT, LITE_READER,                                                                      \
+      "SELECT coalesce(l.input, job.input), account, traceparent, l.open"                          \
+      " FROM job LEFT JOIN job_link l ON l.seq = job.seq WHERE id = ?")                            \
+    X(LINK_GET, LITE_READER,                                                                       \
+      "SELECT flow.id, l.name, on_parent_failure, open, input"                                     \
+      " FROM job_link l LEFT JOIN flow ON flow.seq = l.flow WHERE l.seq = ?")                      \
+    X(FLOW_GET, LITE_READER,                                                                       \
+      "SELECT seq, id, name, labels, created_by, created_at FROM flow WHERE id = ?")               \
+    X(FLOWS_DOWN, LITE_READER,                                                                     \
+      "SELECT seq, id, name, labels, created_by, created_at FROM flow WHERE id < ?"                \
+      " ORDER BY id DESC LIMIT ?")                                                                 \
+    X(FLOW_STATES, LITE_READER,                                                                    \
+      "SELECT coalesce(n.state, job.state), coalesce(n.error_code = 'skipped', 0)"                 \
+      " FROM job_link l JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"          \
+      " WHERE l.flow = ?")                                                                         \
+    X(FLOW_JOBS, LITE_READER,                                                                      \
+      "SELECT " LITE_SHOWN ", after, l.name, on_parent_failure, open"                              \
+      " FROM job_link l JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"          \
+      " WHERE l.flow = ? ORDER BY l.seq")                                                          \
     X(ATTEMPTS, LITE_READER,                                                                       \
       "SELECT key & 1048575, " LITE_ATTEMPT                                                        \
       " FROM attempt WHERE key BETWEEN ? AND ? ORDER BY key")                                      \

@@ -1,8 +1,10 @@
 // Schedules over HTTP: put, look at, pause, run, history; what is refused, and where it is wrong.
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, test } from 'node:test';
 
-import { SLOW, answered, removeFolder, sleep, startHubd, tempFolder, until } from './lib/hubd.mjs';
+import { BUILD, SLOW, answered, removeFolder, runProgram, sleep, startHubd, tempFolder, until }
+  from './lib/hubd.mjs';
 import { assertProblem } from './lib/problem.mjs';
 
 const stateDir = tempFolder();
@@ -179,6 +181,47 @@ test('overlap: cancel_previous', async () => {
   for (const { job } of fired.slice(0, -2)) {
     assert.equal((await hub.finished(job)).state, 'cancelled');
   }
+});
+
+test('hubctl schedule', async () => {
+  const hubctl = (...args) => runProgram(path.join(BUILD, 'hubctl'), ['--socket', hub.socket,
+    ...args], { env: { TZ: 'UTC' } });
+  const says = async (...args) => {
+    const { code, stdout, stderr } = await hubctl(...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const json = async (...args) => (await says('--json', ...args)).split('\n').filter(Boolean)
+    .map((line) => JSON.parse(line));
+
+  const [made] = await json('schedule', 'set', 'cli', '--cron', '0 9 * * MON#1', '--zone',
+    'America/New_York', '--start', '2031-03-01T00:00:00Z', '-t', 'aprobe.run', '-i',
+    '{"do":"succeed"}', '-s', 'result=7', '--queue', 'cli', '--overlap', 'queue', '--misfire',
+    'run_all', '--misfire-limit', '5', '--jitter', 'PT5M', '--history', 'P7D');
+  assert.deepEqual(made.template, { type: 'aprobe.run', queue: 'cli',
+    input: { do: 'succeed', result: 7 } });
+  assert.deepEqual([made.overlap, made.misfire, made.misfire_limit, made.jitter, made.history],
+    ['queue', 'run_all', 5, 'PT5M', 'P7D']);
+  assert.equal(made.next[0], '2031-03-03T14:00:00.000Z');
+  assert.deepEqual(await json('schedule', 'next', 'cli'), [made.next]);
+  assert.match(await says('schedule', 'next', 'cli'), /2031-03-03 14:00:00 /);
+  assert.match(await says('schedule', 'list'), /cli +on +0 9 \* \* MON#1 +America\/New_York/);
+  assert.match(await says('schedule', 'pause', 'cli'), /cli +paused/);
+
+  const [run] = await json('schedule', 'run', 'cli');
+  assert.equal(run.outcome, 'fired');
+  assert.equal((await hub.finished(run.job)).result, 7);
+  assert.deepEqual(await json('schedule', 'history', 'cli'), [run]);
+  assert.match(await says('schedule', 'history', 'cli'), new RegExp(`fired +by hand +${run.job}`));
+  assert.match(await says('schedule', 'resume', 'cli'), /cli +on/);
+
+  const { code, stderr } = await hubctl('schedule', 'set', 'cli', '--cron', '0 25 * * *', '-t',
+    'noop.run');
+  assert.notEqual(code, 0);
+  assert.match(stderr, /\/cron/);
+  assert.match((await hubctl('schedule', 'set', 'cli', '--cron', '@daily')).stderr, /--type/);
+  assert.equal(await says('schedule', 'delete', 'cli'), '');
+  assert.equal((await hub.fetch('/v1/schedules/cli')).status, 404);
 });
 
 test('schedules, their places and what waits outlive hubd', async () => {

@@ -124,6 +124,7 @@ int contract_jobs(void);
 int contract_flows(void);
 int contract_artifacts(void);
 int contract_lists(void);
+int contract_callbacks(void);
 int contract_keep(void);
 int contract_batches(void);
 int contract_bulk(void);

@@ -110,6 +110,7 @@ static bool may_scan(const char *detail)
         "SCAN event",
         /* whether there is a row at all */
         "SCAN job_after",
+        "SCAN job_link",
         "SCAN CONSTANT ROW",
         /* the labels of one job */
         "SCAN l VIRTUAL TABLE",

@@ -9,8 +9,8 @@
 static const char *const table[JOB_STATE_COUNT] = {
     /*              b s q r S F C U */
     [JOB_BLOCKED] = ".xx..xx.",   [JOB_SCHEDULED] = "..x..xx.", [JOB_QUEUED] = "...x.xx.",
-    [JOB_RUNNING] = ".xx.xxxx",   [JOB_SUCCEEDED] = "........", [JOB_FAILED] = "..h.....",
-    [JOB_CANCELLED] = "........", [JOB_UNKNOWN] = "..h.....",
+    [JOB_RUNNING] = ".xx.xxxx",   [JOB_SUCCEEDED] = "........", [JOB_FAILED] = "h.h.....",
+    [JOB_CANCELLED] = "h.h.....", [JOB_UNKNOWN] = "..h.....",
 };
 
 static void test_every_cell(void **state)

@@ -127,7 +127,7 @@ static void wake_loop(void *context)
     eventfd_write(*(int *)context, 1);
 }
 
-static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake};
+static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake, NULL};
 
 /* --- Lives -------------------------------------------------------------------------------------*/
 

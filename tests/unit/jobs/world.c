@@ -127,7 +127,7 @@ static void wake(void *context)
     ((struct world *)context)->woken = true;
 }
 
-static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake};
+static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake, NULL};
 
 void world_answer(void *context, int err)
 {
