@@ -122,6 +122,7 @@ extern const struct store_kind *harness_kind;
 int contract_accounts(void);
 int contract_jobs(void);
 int contract_flows(void);
+int contract_graphs(void);
 int contract_artifacts(void);
 int contract_lists(void);
 int contract_keep(void);
