@@ -120,6 +120,7 @@ extern const struct store_kind *harness_kind;
 
 /* The groups of the contract. */
 int contract_accounts(void);
+int contract_schedules(void);
 int contract_jobs(void);
 int contract_flows(void);
 int contract_graphs(void);
