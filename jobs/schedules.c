@@ -401,9 +401,9 @@ static void on_put_zone(void *context, int err, const struct zone *zone)
         return;
     }
     putting->spec.zone = zone;
-    putting->op->schedule_put.keep_cursor =
-        known && !known->problem && (record->paused || !known->record.paused) &&
-        schedule_same_ticks(&known->spec, &putting->spec);
+    putting->op->schedule_put.keep_cursor = known && !known->problem &&
+                                            (record->paused || !known->record.paused) &&
+                                            schedule_same_ticks(&known->spec, &putting->spec);
     record->seq = known ? known->record.seq : 0;
     record->created_at = record->updated_at = record->cursor_at = now;
     putting->op->done = on_put;

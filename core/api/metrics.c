@@ -54,6 +54,19 @@ static void append_process(struct buf *out, const struct api *api)
            resident_bytes());
 }
 
+static void append_schedules(struct buf *out, const struct api *api)
+{
+    struct schedules_stats stats;
+
+    schedules_stats(api->deps.schedules, &stats);
+    metric(out, "schedules", "gauge", "Schedules.", stats.schedules);
+    head(out, "schedule_ticks_total", "counter", "What became of the ticks of schedules.");
+    labelled(out, "schedule_ticks_total", "outcome", STR("fired"), "", stats.fired);
+    labelled(out, "schedule_ticks_total", "outcome", STR("skipped"), "", stats.skipped);
+    labelled(out, "schedule_ticks_total", "outcome", STR("missed"), "", stats.missed);
+    labelled(out, "schedule_ticks_total", "outcome", STR("refused"), "", stats.refused);
+}
+
 static void append_jobs(struct buf *out, const struct api *api)
 {
     const struct jobs_stats *stats = jobs_stats(api->deps.jobs);
@@ -231,6 +244,7 @@ void api_metrics(struct api_call *call)
     buf_init(&body, METRICS_MAX);
     append_process(&body, api);
     append_jobs(&body, api);
+    append_schedules(&body, api);
     head(&body, "queue_jobs", "gauge", "Unfinished jobs by queue and state.");
     jobs_each_queue(api->deps.jobs, visit_queue, &body);
     append_connectors(&body, api);

@@ -6,8 +6,8 @@
 #include "hubctl/follow.h"
 #include "hubctl/human.h"
 #include "hubctl/input.h"
-#include "hubctl/labels.h"
 #include "hubctl/job_view.h"
+#include "hubctl/labels.h"
 #include "hubctl/must.h"
 #include "hubctl/text.h"
 #include "hubctl/transfer.h"
@@ -191,9 +191,13 @@ static int describe(struct app *app, const struct options *options, struct json_
 {
     const char *queue = options_get(options, "queue");
     const char *account = options_get(options, "account");
+    const char *callback = options_get(options, "callback");
     int code;
 
     add(job, "type", json_object_new_string(options->words[0]));
+    if (callback) {
+        add(job, "callback_url", json_object_new_string(callback));
+    }
     if (queue) {
         add(job, "queue", json_object_new_string(queue));
     }
@@ -342,6 +346,7 @@ static const struct option run_options[] = {
     {"max-attempts", 0, "N", "1…100", WORD_ANY},
     {"label", 'l', "NAME=VALUE", "a name of your own, to find it again; may be repeated", WORD_ANY},
     {"after", 0, "ID", "a job that must have succeeded first; may be repeated", WORD_JOB},
+    {"callback", 0, "URL", "where a signed message is posted once the job has ended", WORD_ANY},
     {"idempotency-key", 0, "KEY", "the same key never makes a second job", WORD_ANY},
     {0},
 };

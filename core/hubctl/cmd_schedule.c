@@ -231,7 +231,7 @@ static int make_schedule(struct app *app, const struct options *options,
                          struct json_object **ret_schedule)
 {
     struct json_object *schedule = must(json_object_new_object());
-    struct json_object *template;
+    struct json_object *template = NULL;
     struct hub_error error;
     int64_t limit = 0;
     int code;

@@ -101,6 +101,41 @@ test('values of parents are put in, checked, and stay', async () => {
   assert.deepEqual((await hub.job(end.jobs.all.id)).input, { list: [1, 900, { deep: 'succeeded' }] });
 });
 
+test('files of parents, by name and by a value', async () => {
+  const end = await ended(await post({
+    make: { type: 'probe.run', input: { do: 'artifact', bytes: 2000, name: 'made.bin' } },
+    by_name: { type: 'probe.run', input: { do: 'echo_file', file: { job: 'make', artifact: 'made.bin' } } },
+    by_value: { type: 'probe.run', input: { do: 'echo_file', file: { artifact: { from: 'make', pointer: '/artifacts/0/id' } } } },
+    whole: { type: 'probe.run', input: { do: 'echo_file', file: { from: 'give', pointer: '/result' } } },
+    give: { type: 'probe.run', input: { do: 'succeed', result: { data: 'aGVsbG8=' } } },
+  }));
+  assert.equal(end.state, 'succeeded', JSON.stringify(end));
+  const { artifacts: [made] } = await hub.job(end.jobs.make.id);
+  for (const name of ['by_name', 'by_value']) {
+    const { artifacts: [copy] } = await hub.job(end.jobs[name].id);
+    assert.equal(copy.sha256, made.sha256, name);
+  }
+  const { artifacts: [whole] } = await hub.job(end.jobs.whole.id);
+  assert.equal((await hub.download(whole)).toString(), 'hello');
+});
+
+test('a value is data: what it says is not looked at again, and its size is bounded', async () => {
+  const big = 'x'.repeat(200_000);
+  const value = (name) => ({ from: name, pointer: '/result' });
+  const end = await ended(await post({
+    takes: { type: 'noop.run', input: { it: value('trick') } },
+    trick: { type: 'probe.run', input: { do: 'succeed', result: [{ 'from': 1 }, null, 1.10, { pointer: '/state' }] } },
+    large: { type: 'probe.run', input: { do: 'succeed', result: big } },
+    fits: { type: 'noop.run', input: { a: Array(4).fill(value('large')) } },
+    bursts: { type: 'noop.run', input: { a: Array(6).fill(value('large')) } },
+  }));
+  const takes = await hub.fetch(`/v1/jobs/${end.jobs.takes.id}`);
+  assert.match(await takes.text(), /"input":\{"it":\[\{"from":1\},null,1\.1,\{"pointer":"\/state"\}\]\}/);
+  assert.equal(end.jobs.fits.state, 'succeeded', JSON.stringify(end.jobs));
+  assert.equal(end.jobs.bursts.error.code, 'invalid_input');
+  assert.match(end.jobs.bursts.error.message, /1 MiB/);
+});
+
 test('a single job takes values of another one', async () => {
   const pay = await hub.post('payments.purchase', { amount_minor: 5, currency: 'EUR', payment_method: 'tok_slow' });
   const job = await hub.post('noop.run', { state: { from: pay.id, pointer: '/state' } });

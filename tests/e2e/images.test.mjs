@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, test } from 'node:test';
-import zlib from 'node:zlib';
 
 import { SLOW, startHubd } from './lib/hubd.mjs';
+import { rawPng } from './lib/picture.mjs';
 
 const PHOTO = '/usr/share/backgrounds/mate/nature/TwoWings.jpg'; // Debian's mate-backgrounds
 const PICTURE = '/usr/share/backgrounds/mate/abstract/Spring.png';
@@ -114,33 +114,9 @@ test('the media type does not matter, the bytes do', async () => {
 
 // --- Files that are none -------------------------------------------------------------------------
 
-function pngChunk(type, data) {
-  const chunk = Buffer.alloc(12 + data.length);
-  chunk.writeUInt32BE(data.length, 0);
-  chunk.write(type, 4, 'latin1');
-  data.copy(chunk, 8);
-  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
-  return chunk;
-}
-
-function crc32(bytes) {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
-}
-
 /** A PNG that says it is so large, with as many black rows as there are in `rows`. */
 function png(width, height, rows = height) {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([1, 0, 0, 0, 0], 8); // one bit of grey a pixel
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), pngChunk('IHDR', header),
-    pngChunk('IDAT', zlib.deflateSync(Buffer.alloc((1 + Math.ceil(width / 8)) * rows))),
-    pngChunk('IEND', Buffer.alloc(0))]);
+  return rawPng(width, height, 1, 0, Buffer.alloc((1 + Math.ceil(width / 8)) * rows));
 }
 
 const whole = fs.readFileSync(PICTURE);

@@ -176,7 +176,7 @@ test('attach: files with their relationship; Factur-X', async () => {
   const out = scratch('saved.xml');
   run('pdfdetach', '-savefile', 'factur-x.xml', '-o', out, file);
   assert.ok(fs.readFileSync(out).equals(xml));
-  assert.deepEqual((await info(file)).attachments.toSorted((a, b) => a.name < b.name ? -1 : 1), [
+  assert.deepEqual((await info(file)).attachments.sort((a, b) => a.name < b.name ? -1 : 1), [
     { name: 'factur-x.xml', relationship: 'Alternative', media_type: 'text/xml' },
     { name: 'größe.csv', relationship: 'Unspecified', media_type: 'text/csv' },
     { name: 'zahlen.csv', relationship: 'Data', media_type: 'text/csv' },

@@ -224,6 +224,11 @@ test('hubctl schedule', async () => {
   assert.equal((await hub.fetch('/v1/schedules/cli')).status, 404);
 });
 
+test('metrics', async () => {
+  assert.ok(await hub.metric('schedules') >= 8);
+  assert.ok(await hub.metric('schedule_ticks_total{outcome="skipped"}') >= 2);
+});
+
 test('schedules, their places and what waits outlive hubd', async () => {
   const before = await hub.json('/v1/schedules');
   const history = await runs('queues');

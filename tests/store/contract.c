@@ -11,11 +11,12 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(void);
     } groups[] = {
-        {"accounts", contract_accounts}, {"jobs", contract_jobs},
-        {"flows", contract_flows},       {"artifacts", contract_artifacts},
-        {"lists", contract_lists},       {"batches", contract_batches},
-        {"failures", contract_failures}, {"callbacks", contract_callbacks},
-        {"keep", contract_keep},         {"bulk", contract_bulk},
+        {"accounts", contract_accounts},   {"jobs", contract_jobs},
+        {"flows", contract_flows},         {"artifacts", contract_artifacts},
+        {"lists", contract_lists},         {"batches", contract_batches},
+        {"failures", contract_failures},   {"keep", contract_keep},
+        {"bulk", contract_bulk},           {"graphs", contract_graphs},
+        {"schedules", contract_schedules}, {"callbacks", contract_callbacks},
     };
     int failed = 0;
 

@@ -120,8 +120,10 @@ extern const struct store_kind *harness_kind;
 
 /* The groups of the contract. */
 int contract_accounts(void);
+int contract_schedules(void);
 int contract_jobs(void);
 int contract_flows(void);
+int contract_graphs(void);
 int contract_artifacts(void);
 int contract_lists(void);
 int contract_callbacks(void);

@@ -304,6 +304,47 @@ static void every_keyword_is_known(void **state)
         SCHEMA_STRICT));
 }
 
+/* {"hole": …} stands for anything. */
+static bool is_hole(struct json_object *object)
+{
+    return json_object_object_get_ex(object, "hole", NULL);
+}
+
+static void a_hole_matches_whatever_is_asked(void **state)
+{
+    static const char *const SCHEMA =
+        "{'type':'object','required':['n','list'],'additionalProperties':false,'properties':{"
+        "'n':{'type':'integer','minimum':3},'list':{'type':'array','items':{'oneOf':["
+        "{'type':'string'},{'type':'object','required':['id'],'properties':{'id':{'format':'uuid',"
+        "'type':'string'}},'additionalProperties':false}]}}}}";
+    static const struct {
+        const char *value;
+        bool valid;
+    } cases[] = {
+        {"{'n':{'hole':1},'list':{'hole':2}}", true},
+        {"{'n':{'hole':1},'list':[{'hole':2},'a',{'id':{'hole':3}}]}", true},
+        {"{'n':{'hole':1}}", false},          /* what is required must be there */
+        {"{'n':2,'list':{'hole':2}}", false}, /* and the rest be right */
+        {"{'n':{'hole':1},'list':[],'more':{'hole':1}}", false},
+        {"{'n':{'no':1},'list':[]}", false},
+    };
+    struct schema *schema = compile(SCHEMA, SCHEMA_ASSERT_FORMAT);
+    struct schema_errors errors;
+
+    (void)state;
+    schema_errors_init(&errors, SCHEMA_ERRORS_MAX);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct json_object *value = json_of(cases[i].value);
+        assert_int_equal(schema_validate_open(schema, value, is_hole, &errors),
+                         cases[i].valid ? 0 : HUB_ERR_INVALID_INPUT);
+        assert_int_equal(errors.len > 0, !cases[i].valid);
+        assert_int_equal(schema_validate(schema, value, NULL), HUB_ERR_INVALID_INPUT);
+        json_object_put(value);
+    }
+    schema_errors_release(&errors);
+    schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +358,7 @@ int main(void)
         cmocka_unit_test(compile_errors_name_the_place),
         cmocka_unit_test(strict_schemas_have_no_unknown_words),
         cmocka_unit_test(every_keyword_is_known),
+        cmocka_unit_test(a_hole_matches_whatever_is_asked),
     };
     return cmocka_run_group_tests_name("schemas/errors", tests, NULL, NULL);
 }
