@@ -18,7 +18,9 @@ static struct store_op *chain_op(struct harness *h, unsigned count)
     insert->item_count = count;
     for (unsigned i = 0; i < count; i++) {
         struct job_record *job = &insert->items[i].job;
-        *job = harness_insert_op(h)->job_insert.job;
+        struct store_op *plain = harness_insert_op(h); /* its texts are literals */
+        *job = plain->job_insert.job;
+        store_op_free(plain);
         job->flow = insert->flow.id;
         job->flow_node = STR("node");
         job->after = i > 0 ? &insert->items[i - 1].job.id : NULL;
