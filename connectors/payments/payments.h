@@ -9,7 +9,8 @@
  *     redact.c     the gateway's own answer without what must not be stored
  *     webhook.c    what gateways tell of their own accord
  *     simulator.c  a gateway without a network, for development
- *     gateway.h    what the gateways are: stripe.c, paypal.c, adyen.c, mollie.c
+ *     gateway.h    what the gateways are: stripe.c, paypal.c (with paypal_signature.c), adyen.c,
+ *                  mollie.c; what several of them do alike is in gateway_parts.c
  *     order.h account.h amount.h status.h decline.h hook.h
  *
  * Everything runs on [main]; nothing blocks.
