@@ -78,7 +78,7 @@ void tokens_init(struct tokens *self, const struct token_rules *rules, const hub
 void tokens_release(struct tokens *self); /* nobody waits any more */
 
 /* The place of the token that `key` (at most TOKEN_KEY_MAX bytes) stands for, with all that it
- * depends on; made if need be. NULL: no memory. */
+ * depends on; made if need be. NULL: no memory, or a longer key. */
 struct token *tokens_find(struct tokens *self, struct str key);
 
 struct str token_value(const struct token *self); /* empty: there is none that is valid */
