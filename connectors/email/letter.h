@@ -18,6 +18,8 @@
 #include "address.h"
 #include "message.h"
 
+#include "connectors/common/entry.h"
+
 #include <hub/connector.h>
 
 #define RECIPIENTS_MAX   1000
@@ -91,15 +93,5 @@ HUB_MUST_CHECK int letter_compose(struct letter *self, struct hub_error *error);
 
 /* A readable text of HTML, for those who do not show it. */
 void html_to_text(struct buf *out, struct str html);
-
-static inline struct str str_of_hub(hub_str s)
-{
-    return (struct str){s.ptr, s.ptr ? s.len : 0};
-}
-
-static inline hub_str hub_of_str(struct str s)
-{
-    return (hub_str){s.ptr, s.len};
-}
 
 #endif

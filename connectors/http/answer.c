@@ -295,7 +295,7 @@ void answer_take(struct exchange *self, const hub_http_response *response)
     } else if (is_expected(self, response->status)) {
         succeed(self, response);
     } else if (response->status == 401 && auth_needs_token(self) && !self->token_is_fresh) {
-        token_forget(self); /* it was withdrawn before its time */
+        exchange_forget_token(self); /* it was withdrawn before its time */
         self->token_is_fresh = true;
         exchange_send(self);
     } else {

@@ -14,14 +14,6 @@
 
 /* --- Life --------------------------------------------------------------------------------------*/
 
-static void wipe(struct buf *buf)
-{
-    if (buf->ptr) {
-        explicit_bzero(buf->ptr, buf->len);
-    }
-    buf_release(buf);
-}
-
 /* The account's texts, before their memory is anybody's. */
 static void wipe_account(struct json_object *account)
 {
@@ -41,15 +33,15 @@ static void wipe_account(struct json_object *account)
 static void exchange_free(struct exchange *self)
 {
     list_remove(&self->link);
-    token_leave(self);
+    list_remove(&self->token_link);
     self->connector->timers->stop(self->timer);
     json_object_put(self->input);
     wipe_account(self->account);
     for (unsigned i = 0; i < self->secret_count; i++) {
-        wipe(&self->secrets[i]);
+        wipe_buf(&self->secrets[i]);
     }
-    wipe(&self->url);
-    wipe(&self->body);
+    wipe_buf(&self->url);
+    wipe_buf(&self->body);
     free(self);
 }
 
@@ -58,7 +50,7 @@ static void exchange_end(struct exchange *self)
 {
     self->job = NULL;
     self->done = true;
-    token_leave(self);
+    list_remove(&self->token_link);
     if (!self->hashing) {
         exchange_free(self);
     }
@@ -70,20 +62,16 @@ void exchange_succeed(struct exchange *self, struct str result)
     exchange_end(self);
 }
 
-static hub_str code_of(const char *code)
-{
-    return (hub_str){code, strlen(code)};
-}
-
 void exchange_fail(struct exchange *self, const char *code, struct str message, struct str details)
 {
-    self->connector->host->fail(self->job, code_of(code), hub_of_str(message), hub_of_str(details));
+    self->connector->host->fail(self->job, hub_of_c(code), hub_of_str(message),
+                                hub_of_str(details));
     exchange_end(self);
 }
 
 void exchange_retry(struct exchange *self, const char *code, struct str message, uint64_t delay_ms)
 {
-    self->connector->host->retry(self->job, code_of(code), hub_of_str(message), delay_ms);
+    self->connector->host->retry(self->job, hub_of_c(code), hub_of_str(message), delay_ms);
     exchange_end(self);
 }
 
@@ -99,7 +87,7 @@ void exchange_doubt(struct exchange *self, const char *code, struct str message)
         exchange_retry(self, code, message, 0);
         return;
     }
-    self->connector->host->unknown(self->job, code_of(code), hub_of_str(message));
+    self->connector->host->unknown(self->job, hub_of_c(code), hub_of_str(message));
     exchange_end(self);
 }
 
@@ -253,7 +241,7 @@ static void call_host(struct exchange *self)
         .sink_fd = self->sink_fd,
         .connect_timeout_ms = number(self, "connect_timeout_ms", 10000),
         .timeout_ms = exchange_time_left(self, number(self, "timeout_ms", 30000)),
-        .partition = {self->partition, strlen(self->partition)},
+        .partition = hub_of_c(self->partition),
         .done = answered,
         .context = self,
         .hosts = self->hosts,
@@ -281,7 +269,7 @@ void exchange_send(struct exchange *self)
         return;
     }
     if (auth_needs_token(self)) {
-        token = token_get(self);
+        token = exchange_token(self);
         if (token.len == 0) {
             return; /* it waits, or has failed */
         }
@@ -301,14 +289,10 @@ void exchange_send(struct exchange *self)
 static int read_texts(struct exchange *self, struct hub_error *error)
 {
     struct str account = str_of_hub(self->job->account);
-    struct sha256_digest digest;
-    char hex[SHA256_HEX_LEN + 1];
     int err = json_read(str_of_hub(self->job->input), DEPTH_MAX, &self->input, NULL, error);
     if (err == 0 && account.len > 0) {
         err = json_read(account, DEPTH_MAX, &self->account, NULL, error);
-        sha256_of(account, &digest);
-        sha256_hex(&digest, hex);
-        memcpy(self->partition, hex, sizeof self->partition - 1);
+        partition_of(account, self->partition);
     }
     return err;
 }

@@ -36,8 +36,7 @@ static hub_instance *create(const hub_host *host)
     self->timers = host->extension(HUB_EXT_TIMER);
     self->pool = host->extension(HUB_EXT_POOL);
     list_init(&self->exchanges);
-    list_init(&self->token_order);
-    map_init(&self->tokens);
+    tokens_init(&self->tokens, &EXCHANGE_TOKENS, host, self->http);
     if (!self->http || !self->timers || !self->pool) {
         host->log(NULL, HUB_LOG_ERROR, HUB_STR("This host lacks hub.http/1, timers or threads."));
         free(self);
@@ -49,7 +48,7 @@ static hub_instance *create(const hub_host *host)
 static void destroy(hub_instance *instance)
 {
     struct connector *self = (struct connector *)instance;
-    tokens_release(self);
+    tokens_release(&self->tokens);
     free(self);
 }
 

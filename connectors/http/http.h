@@ -5,7 +5,7 @@
  *     exchange.c  one job from its input to its end
  *     build.c     input → URL, headers, body
  *     auth.c      account → what proves who it is from; sign.c
- *     token.c     OAuth 2.0 client credentials: tokens, fetched once and shared
+ *     token.c     what common/token.h needs to know to fetch a token for an account
  *     answer.c    answer → result, failure, another attempt
  *
  * Everything runs on [main]; nothing blocks but the reading of a body that is a file.
@@ -17,7 +17,9 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/list.h"
-#include "base/map.h"
+
+#include "connectors/common/entry.h"
+#include "connectors/common/token.h"
 
 #include <hub/connector.h>
 
@@ -27,16 +29,13 @@
 #define RESULT_MAX           (256u << 10) /* of the whole result, as the ABI has it */
 #define BODY_DEFAULT         (192u << 10)
 
-struct token;
-
 struct connector {
     const hub_host *host;
     const hub_http_api *http;
     const hub_timer_api *timers;
     const hub_pool_api *pool;
     struct list exchanges;
-    struct map tokens;       /* by what they were fetched with */
-    struct list token_order; /* the one used last first */
+    struct tokens tokens; /* by what they were fetched with */
 };
 
 /* A job that is not yet completed. */
@@ -48,8 +47,8 @@ struct exchange {
     struct buf secrets[EXCHANGE_SECRETS_MAX]; /* values of headers */
     unsigned secret_count;
     struct json_object *input;
-    struct json_object *account; /* NULL: none */
-    char partition[33];          /* of the account; empty: none */
+    struct json_object *account;       /* NULL: none */
+    char partition[PARTITION_LEN + 1]; /* of the account; empty: none */
     /* The request. */
     struct str method;
     struct buf url;
@@ -65,8 +64,7 @@ struct exchange {
     bool done;          /* the job was completed meanwhile */
     bool token_is_fresh;
     /* What it waits for. */
-    struct token *token;
-    struct list token_link; /* in the token's `waiting` */
+    struct list token_link; /* while a token is fetched */
     hub_timer *timer;
     hub_http_call *call;
 };
@@ -120,25 +118,15 @@ HUB_MUST_CHECK int auth_apply(struct exchange *self, struct str token, struct hu
 
 /* --- token.c -----------------------------------------------------------------------------------*/
 
+extern const struct token_rules EXCHANGE_TOKENS;
+
 /* The account's token, if there is a valid one. Else the exchange waits, and goes on by
  * exchange_send(), or fails. */
-struct str token_get(struct exchange *self);
-void token_leave(struct exchange *self);  /* waits no longer */
-void token_forget(struct exchange *self); /* it was refused: the next one is fetched anew */
-void tokens_release(struct connector *connector);
+struct str exchange_token(struct exchange *self);
+void exchange_forget_token(struct exchange *self); /* it was refused */
 
 /* --- answer.c ----------------------------------------------------------------------------------*/
 
 void answer_take(struct exchange *self, const hub_http_response *response);
-
-static inline struct str str_of_hub(hub_str s)
-{
-    return (struct str){s.ptr, s.ptr ? s.len : 0};
-}
-
-static inline hub_str hub_of_str(struct str s)
-{
-    return (hub_str){s.ptr, s.len};
-}
 
 #endif

@@ -1,7 +1,5 @@
 #include "account.h"
 
-#include "base/hash.h"
-
 #include <string.h>
 
 static struct str text(const struct account *self, const char *name)
@@ -28,8 +26,6 @@ static void read_webhook_secrets(struct account *self)
 
 int account_read(struct account *self, struct str json, struct hub_error *error)
 {
-    struct sha256_digest digest;
-    char hex[SHA256_HEX_LEN + 1];
     *self = (struct account){.gateway = STR("simulator"), .test = true};
     if (json.len == 0) {
         return 0;
@@ -51,9 +47,7 @@ int account_read(struct account *self, struct str json, struct hub_error *error)
     self->base_url = text(self, "base_url");
     self->webhook_id = text(self, "webhook_id");
     read_webhook_secrets(self);
-    sha256_of(json, &digest);
-    sha256_hex(&digest, hex);
-    memcpy(self->partition, hex, sizeof self->partition - 1);
+    partition_of(json, self->partition);
     return 0;
 }
 

@@ -18,6 +18,8 @@
 #include "base/error.h"
 #include "base/json.h"
 
+#include "connectors/common/entry.h"
+
 #define ACCOUNT_SECRETS_MAX 2 /* of webhooks: the present one, and the next or the last */
 
 struct account {
@@ -33,7 +35,7 @@ struct account {
     struct str webhook_id;
     struct str webhook_secrets[ACCOUNT_SECRETS_MAX];
     unsigned webhook_secret_count;
-    char partition[33]; /* of connections and tokens: one per account */
+    char partition[PARTITION_LEN + 1]; /* of connections and tokens: one per account */
 };
 
 /* HUB_ERR_INVALID_INPUT, HUB_ERR_NOMEM. `json` empty: the simulator's account. */

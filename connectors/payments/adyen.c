@@ -6,8 +6,7 @@
  * is still under way. Modifications are answered with `received`: the truth comes by webhook.
  * Checkout cannot be asked how a payment stands.
  */
-#include "amount.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "hook.h"
 #include "write.h"
 
@@ -16,6 +15,8 @@
 
 #define DAY_MS       INT64_C(86400000)
 #define HMAC_KEY_MAX 128
+
+static const struct amount_style AMOUNTS = {"currency", DIGITS_ADYEN};
 
 /* resultCode; Authorised is decided by how the payment is captured. */
 static const struct status_word STATUS_WORDS[] = {
@@ -114,21 +115,11 @@ static void authenticate(const struct account *account, struct str token, struct
 
 /* --- Requests ----------------------------------------------------------------------------------*/
 
-static int write_amount(struct buf *body, const struct order *order, struct hub_error *error)
+static int write_given_amount(struct buf *body, const struct order *order, struct hub_error *error)
 {
-    int64_t units;
-    if (!order->has_amount) {
-        return hub_fail(error, HUB_ERR_INVALID_INPUT,
-                        "Adyen wants an amount: give amount_minor and currency");
-    }
-    int err = amount_to(DIGITS_ADYEN, order->currency, order->amount, &units, error);
-    if (err == 0) {
-        write_open(body, "amount", '{');
-        write_text(body, "currency", order->currency);
-        write_number(body, "value", units);
-        write_close(body, '}');
-    }
-    return err;
+    return order->has_amount ? write_amount(body, &AMOUNTS, order, error)
+                             : hub_fail(error, HUB_ERR_INVALID_INPUT,
+                                        "Adyen wants an amount: give amount_minor and currency");
 }
 
 static struct str reference(const struct order *order)
@@ -162,18 +153,6 @@ static void write_recurring(struct buf *body, const struct order *order)
     }
 }
 
-static void write_metadata(struct buf *body, const struct order *order)
-{
-    write_open(body, "metadata", '{');
-    write_text(body, "hub_job", order->job);
-    if (order->metadata) {
-        json_object_object_foreach(order->metadata, name, value) {
-            write_value(body, name, value);
-        }
-    }
-    write_close(body, '}');
-}
-
 static void write_three_ds(struct buf *body, const struct order *order)
 {
     if (order->three_ds != THREE_DS_AUTOMATIC) {
@@ -186,17 +165,10 @@ static void write_three_ds(struct buf *body, const struct order *order)
 
 static void write_billing(struct buf *body, struct json_object *billing)
 {
-    struct str email = {0}, country = {0}, city = {0}, street = {0}, postal = {0}, house = {0};
-    if (!billing) {
-        return;
-    }
-    (void)json_get_str(billing, "email", &email);
-    write_text(body, "shopperEmail", email);
-    (void)json_get_str(billing, "country", &country);
-    (void)json_get_str(billing, "city", &city);
-    (void)json_get_str(billing, "line1", &street);
-    (void)json_get_str(billing, "line2", &house);
-    (void)json_get_str(billing, "postal_code", &postal);
+    struct str country = text_of(billing, "country"), city = text_of(billing, "city");
+    struct str street = text_of(billing, "line1"), house = text_of(billing, "line2");
+    struct str postal = text_of(billing, "postal_code");
+    write_text(body, "shopperEmail", text_of(billing, "email"));
     if (country.len > 0 && city.len > 0 && street.len > 0 && postal.len > 0) {
         write_open(body, "billingAddress", '{');
         write_text(body, "country", country);
@@ -218,7 +190,7 @@ static int build_create(const struct account *account, const struct order *order
     call_path(call, "POST", "/payments", (struct str){0}, "");
     write_open(body, NULL, '{');
     write_text(body, "merchantAccount", account->merchant_account);
-    int err = write_amount(body, order, error);
+    int err = write_given_amount(body, order, error);
     write_text(body, "reference", reference(order));
     write_method(body, order);
     write_text(body, "returnUrl", order->return_url);
@@ -234,7 +206,7 @@ static int build_create(const struct account *account, const struct order *order
     }
     write_three_ds(body, order);
     write_billing(body, order->billing);
-    write_metadata(body, order);
+    write_metadata(body, order, (struct str){0});
     write_close(body, '}');
     return err < 0 ? err : 1;
 }
@@ -249,7 +221,7 @@ static int build_modification(const struct account *account, const struct order 
     write_open(&call->body, NULL, '{');
     write_text(&call->body, "merchantAccount", account->merchant_account);
     if (order->operation != OP_VOID) {
-        err = write_amount(&call->body, order, error);
+        err = write_given_amount(&call->body, order, error);
     }
     write_text(&call->body, "reference", order->job); /* by which the webhook finds the job */
     write_close(&call->body, '}');
@@ -259,7 +231,6 @@ static int build_modification(const struct account *account, const struct order 
 static int build_confirm(const struct account *account, const struct order *order,
                          struct call *call, struct hub_error *error)
 {
-    struct str payment_data = {0};
     struct json_object *details = order->details, *inner;
     (void)account;
     if (!details) {
@@ -267,12 +238,11 @@ static int build_confirm(const struct account *account, const struct order *orde
                         "Adyen wants what the customer came back with: details is missing, such as "
                         "{\"redirectResult\":\"…\"}");
     }
-    (void)json_get_str(details, "paymentData", &payment_data);
     call_path(call, "POST", "/payments/details", (struct str){0}, "");
     write_open(&call->body, NULL, '{');
     write_value(&call->body, "details",
                 json_get_object(details, "details", &inner) ? inner : details);
-    write_text(&call->body, "paymentData", payment_data);
+    write_text(&call->body, "paymentData", text_of(details, "paymentData"));
     write_close(&call->body, '}');
     return 1;
 }
@@ -302,7 +272,7 @@ static int build_store(const struct account *account, const struct order *order,
     write_text(body, "shopperReference", order->customer);
     write_text(body, "recurringProcessingModel", STR("CardOnFile"));
     write_bool(body, "storePaymentMethod", true);
-    write_metadata(body, order);
+    write_metadata(body, order, (struct str){0});
     write_close(body, '}');
     return 1;
 }
@@ -362,18 +332,6 @@ static int build(const struct account *account, const struct order *order,
 
 /* --- Answers -----------------------------------------------------------------------------------*/
 
-static void take_amount(struct json_object *json, struct answer *answer, int64_t *ret_amount)
-{
-    struct json_object *amount;
-    struct str currency;
-    int64_t units;
-    if (json_get_object(json, "amount", &amount) && json_get_str(amount, "currency", &currency) &&
-        json_get_i64(amount, "value", &units) &&
-        amount_from(DIGITS_ADYEN, currency, units, ret_amount)) {
-        answer->currency = currency;
-    }
-}
-
 static void read_action(struct json_object *json, struct answer *answer)
 {
     struct json_object *action;
@@ -390,11 +348,10 @@ static void read_action(struct json_object *json, struct answer *answer)
 
 static void read_payment(const struct order *order, struct json_object *json, struct answer *answer)
 {
-    struct str result = {0};
-    (void)json_get_str(json, "resultCode", &result);
+    struct str result = text_of(json, "resultCode");
     (void)json_get_str(json, "pspReference", &answer->ids[ID_PAYMENT]);
     answer->status = status_of(STATUS_WORDS, result);
-    take_amount(json, answer, &answer->requested);
+    (void)read_amount(json, "amount", &AMOUNTS, answer, &answer->requested);
     if (str_eq(result, STR("Authorised"))) {
         bool at_once = order->operation == OP_PURCHASE;
         answer->status = at_once ? STATUS_SUCCEEDED : STATUS_AUTHORIZED;
@@ -431,7 +388,7 @@ static void read_modification(const struct order *order, struct json_object *jso
         [OP_CAPTURE] = ID_CAPTURE, [OP_VOID] = ID_AUTHORIZATION, [OP_REFUND] = ID_REFUND};
     (void)json_get_str(json, "pspReference", &answer->ids[IDS[order->operation]]);
     (void)json_get_str(json, "paymentPspReference", &answer->ids[ID_PAYMENT]);
-    take_amount(json, answer, &answer->requested);
+    (void)read_amount(json, "amount", &AMOUNTS, answer, &answer->requested);
     answer->status = STATUS_PROCESSING;
     answer->next = NEXT_WAIT;
 }
@@ -448,11 +405,8 @@ static void read_answer(const struct order *order, struct json_object *json, str
         read_stored(order, json, answer);
         break;
     case OP_UNSTORE:
-        answer->ids[ID_PAYMENT_METHOD] = order->payment_method;
-        answer->status = STATUS_SUCCEEDED;
-        break;
     case OP_VERIFY_ACCOUNT:
-        answer->status = STATUS_SUCCEEDED;
+        read_success(order, answer);
         break;
     default:
         read_payment(order, json, answer);
@@ -461,9 +415,7 @@ static void read_answer(const struct order *order, struct json_object *json, str
 
 static struct str error_code(struct json_object *json)
 {
-    struct str code = {0};
-    (void)json_get_str(json, "errorCode", &code);
-    return code;
+    return text_of(json, "errorCode");
 }
 
 static void refuse(const struct order *order, struct json_object *json, struct answer *answer)
@@ -497,12 +449,10 @@ static void append_signed(struct json_object *item, struct buf *data)
                                        "merchantReference"};
     static const char *const TAIL[] = {"eventCode", "success"};
     struct json_object *amount = NULL;
-    struct str value, currency = {0};
+    struct str currency = {0};
     int64_t units = 0;
     for (size_t i = 0; i < sizeof HEAD / sizeof HEAD[0]; i++) {
-        value = (struct str){0};
-        (void)json_get_str(item, HEAD[i], &value);
-        buf_append_str(data, value);
+        buf_append_str(data, text_of(item, HEAD[i]));
         buf_append_char(data, ':');
     }
     if (json_get_object(item, "amount", &amount)) {
@@ -513,10 +463,8 @@ static void append_signed(struct json_object *item, struct buf *data)
     buf_append_char(data, ':');
     buf_append_str(data, currency);
     for (size_t i = 0; i < sizeof TAIL / sizeof TAIL[0]; i++) {
-        value = (struct str){0};
-        (void)json_get_str(item, TAIL[i], &value);
         buf_append_char(data, ':');
-        buf_append_str(data, value);
+        buf_append_str(data, text_of(item, TAIL[i]));
     }
 }
 
@@ -547,14 +495,12 @@ static void read_event(struct json_object *item, struct hook_events *events,
 {
     struct json_object *additional;
     struct answer answer;
-    struct str success = {0}, psp = {0}, original = {0}, date = {0};
+    struct str success = text_of(item, "success"), psp = text_of(item, "pspReference");
+    struct str original = text_of(item, "originalReference");
     char room[160];
     struct buf id;
     answer_init(&answer);
     (void)json_get_str(item, "eventCode", &event->type);
-    (void)json_get_str(item, "success", &success);
-    (void)json_get_str(item, "pspReference", &psp);
-    (void)json_get_str(item, "originalReference", &original);
     (void)json_get_str(item, "merchantReference", &event->reference);
     if (json_get_object(item, "additionalData", &additional)) {
         (void)json_get_str(additional, "metadata.hub_job", &event->job);
@@ -564,11 +510,9 @@ static void read_event(struct json_object *item, struct hook_events *events,
     event->job = event->job.len > 0 || original.len == 0 ? event->job : event->reference;
     event->status =
         str_eq(success, STR("true")) ? status_of(EVENT_WORDS, event->type) : STATUS_FAILED;
-    take_amount(item, &answer, &event->amount);
+    (void)read_amount(item, "amount", &AMOUNTS, &answer, &event->amount);
     event->currency = answer.currency;
-    if (json_get_str(item, "eventDate", &date)) {
-        (void)clock_parse(date, &event->order_at);
-    }
+    (void)clock_parse(text_of(item, "eventDate"), &event->order_at);
     /* Adyen: a duplicate has the same eventCode, pspReference and success. */
     buf_init_fixed(&id, room, sizeof room);
     buf_append_format(&id, "%.*s:%.*s:%.*s", STR_ARG(event->type), STR_ARG(psp), STR_ARG(success));

@@ -4,12 +4,13 @@
  * Idempotency: https://docs.mollie.com/reference/api-idempotency. Answers are remembered for an
  * hour; 409 is given while the first request of the key is still under way.
  */
-#include "amount.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "hook.h"
 #include "write.h"
 
 #define MINUTE_MS INT64_C(60000)
+
+static const struct amount_style AMOUNTS = {"currency", DIGITS_ISO, .decimal = true};
 
 static const struct status_word STATUS_WORDS[] = {
     {"open", STATUS_REQUIRES_ACTION},  {"pending", STATUS_PROCESSING},
@@ -66,42 +67,7 @@ static int base_url(const struct account *account, struct buf *url, struct hub_e
     return 0;
 }
 
-static void authenticate(const struct account *account, struct str token, struct buf *value)
-{
-    (void)token;
-    buf_append_c(value, "Bearer ");
-    buf_append_str(value, account->api_key);
-}
-
 /* --- Requests ----------------------------------------------------------------------------------*/
-
-static int write_amount(struct buf *body, const struct order *order, struct hub_error *error)
-{
-    char room[32];
-    struct buf value;
-    buf_init_fixed(&value, room, sizeof room);
-    int err = amount_append_decimal(DIGITS_ISO, order->currency, order->amount, &value, error);
-    if (err == 0) {
-        write_open(body, "amount", '{');
-        write_text(body, "currency", order->currency);
-        write_text(body, "value", buf_view(&value));
-        write_close(body, '}');
-    }
-    return err;
-}
-
-static void write_metadata(struct buf *body, const struct order *order)
-{
-    write_open(body, "metadata", '{');
-    write_text(body, "hub_job", order->job);
-    write_text(body, "reference", order->reference);
-    if (order->metadata) {
-        json_object_object_foreach(order->metadata, name, value) {
-            write_value(body, name, value);
-        }
-    }
-    write_close(body, '}');
-}
 
 static struct str description(const struct order *order)
 {
@@ -170,14 +136,14 @@ static int build_create(const struct order *order, struct json_object *looked, s
     }
     call_path(call, "POST", "/v2/payments", (struct str){0}, "");
     write_open(body, NULL, '{');
-    int err = write_amount(body, order, error);
+    int err = write_amount(body, &AMOUNTS, order, error);
     write_text(body, "description", description(order));
     write_text(body, "redirectUrl", order->return_url);
     write_text(body, "captureMode", order->manual_capture ? STR("manual") : STR("automatic"));
     write_method(body, order);
     write_text(body, "customerId", order->customer);
     write_billing(body, order->billing);
-    write_metadata(body, order);
+    write_metadata(body, order, order->reference);
     write_close(body, '}');
     return err < 0 ? err : 1;
 }
@@ -190,10 +156,10 @@ static int build_capture(const struct order *order, struct json_object *looked, 
     call_path(call, "POST", "/v2/payments/", order->payment, "/captures");
     write_open(&call->body, NULL, '{');
     if (order->has_amount) {
-        err = write_amount(&call->body, order, error);
+        err = write_amount(&call->body, &AMOUNTS, order, error);
     }
     write_text(&call->body, "description", order->description);
-    write_metadata(&call->body, order);
+    write_metadata(&call->body, order, order->reference);
     write_close(&call->body, '}');
     return err < 0 ? err : 1;
 }
@@ -202,15 +168,13 @@ static int build_capture(const struct order *order, struct json_object *looked, 
 static int build_void(const struct order *order, struct json_object *looked, struct call *call,
                       struct hub_error *error)
 {
-    struct str status = {0};
+    struct str status = text_of(looked, "status");
     (void)error;
-    (void)json_get_str(looked, "status", &status);
     if (str_eq(status, STR("canceled")) || str_eq(status, STR("expired"))) {
         return 0;
     }
     if (str_eq(status, STR("open")) || str_eq(status, STR("pending"))) {
-        call_path(call, "DELETE", "/v2/payments/", order->payment, "");
-        call->type = (struct str){0};
+        call_bodyless(call, "DELETE", "/v2/payments/", order->payment, "");
     } else {
         call_path(call, "POST", "/v2/payments/", order->payment, "/release-authorization");
         buf_append_c(&call->body, "{}");
@@ -227,14 +191,14 @@ static int build_refund(const struct order *order, struct json_object *looked, s
     call_path(call, "POST", "/v2/payments/", order->payment, "/refunds");
     write_open(&call->body, NULL, '{');
     if (order->has_amount) {
-        err = write_amount(&call->body, order, error);
+        err = write_amount(&call->body, &AMOUNTS, order, error);
     } else if (json_get_object(looked, "amountRemaining", &left)) {
         write_value(&call->body, "amount", left);
     } else {
         err = hub_fail(error, HUB_ERR_INVALID_INPUT, "nothing of this payment can be refunded");
     }
     write_text(&call->body, "description", description(order));
-    write_metadata(&call->body, order);
+    write_metadata(&call->body, order, order->reference);
     write_close(&call->body, '}');
     return err < 0 ? err : 1;
 }
@@ -244,8 +208,7 @@ static int build_get(const struct order *order, struct json_object *looked, stru
 {
     (void)error;
     (void)looked;
-    call_path(call, "GET", "/v2/payments/", order->payment, "?include=details.qrCode");
-    call->type = (struct str){0};
+    call_bodyless(call, "GET", "/v2/payments/", order->payment, "?include=details.qrCode");
     return 1;
 }
 
@@ -270,14 +233,12 @@ static int need_customer(const struct order *order, struct hub_error *error)
 static int build_store(const struct order *order, struct json_object *looked, struct call *call,
                        struct hub_error *error)
 {
-    struct str name = {0};
     (void)looked;
     call_path(call, "POST", "/v2/customers/", order->customer, "/mandates");
     write_open(&call->body, NULL, '{');
     write_text(&call->body, "method", STR("creditcard"));
     write_text(&call->body, "cardToken", order->payment_method);
-    (void)json_get_str(order->billing, "name", &name);
-    write_text(&call->body, "consumerName", name);
+    write_text(&call->body, "consumerName", text_of(order->billing, "name"));
     write_close(&call->body, '}');
     return need_customer(order, error);
 }
@@ -287,8 +248,7 @@ static int build_unstore(const struct order *order, struct json_object *looked, 
 {
     (void)looked;
     call_path(call, "DELETE", "/v2/customers/", order->customer, "/mandates/");
-    call_path(call, "DELETE", "", order->payment_method, "");
-    call->type = (struct str){0};
+    call_bodyless(call, "DELETE", "", order->payment_method, "");
     return need_customer(order, error);
 }
 
@@ -298,8 +258,7 @@ static int build_verify(const struct order *order, struct json_object *looked, s
     (void)order;
     (void)looked;
     (void)error;
-    call_path(call, "GET", "/v2/methods", (struct str){0}, "");
-    call->type = (struct str){0};
+    call_bodyless(call, "GET", "/v2/methods", (struct str){0}, "");
     return 1;
 }
 
@@ -329,17 +288,6 @@ static int build(const struct account *account, const struct order *order,
 }
 
 /* --- Answers -----------------------------------------------------------------------------------*/
-
-static void take_amount(struct json_object *json, const char *name, struct str *ret_currency,
-                        int64_t *ret_amount)
-{
-    struct json_object *amount;
-    struct str currency, value;
-    if (json_get_object(json, name, &amount) && json_get_str(amount, "currency", &currency) &&
-        json_get_str(amount, "value", &value) && amount_from_decimal(currency, value, ret_amount)) {
-        *ret_currency = currency;
-    }
-}
 
 static void read_links(struct json_object *json, struct answer *answer)
 {
@@ -371,15 +319,13 @@ static void read_decline(struct json_object *json, struct answer *answer)
 
 static void read_payment(struct json_object *json, struct answer *answer)
 {
-    struct str status = {0};
-    (void)json_get_str(json, "status", &status);
     (void)json_get_str(json, "id", &answer->ids[ID_PAYMENT]);
     (void)json_get_str(json, "customerId", &answer->ids[ID_CUSTOMER]);
     (void)json_get_str(json, "mandateId", &answer->ids[ID_PAYMENT_METHOD]);
-    answer->status = status_of(STATUS_WORDS, status);
-    take_amount(json, "amount", &answer->currency, &answer->requested);
-    take_amount(json, "amountCaptured", &answer->currency, &answer->captured);
-    take_amount(json, "amountRefunded", &answer->currency, &answer->refunded);
+    answer->status = status_in(json, STATUS_WORDS);
+    (void)read_amount(json, "amount", &AMOUNTS, answer, &answer->requested);
+    (void)read_amount(json, "amountCaptured", &AMOUNTS, answer, &answer->captured);
+    (void)read_amount(json, "amountRefunded", &AMOUNTS, answer, &answer->refunded);
     if (answer->status == STATUS_AUTHORIZED || answer->status == STATUS_SUCCEEDED) {
         answer->authorized = answer->requested;
     }
@@ -395,13 +341,11 @@ static void read_payment(struct json_object *json, struct answer *answer)
 /* A capture or a refund. */
 static void read_part(struct json_object *json, enum answer_id id, struct answer *answer)
 {
-    struct str status = {0};
-    (void)json_get_str(json, "status", &status);
     (void)json_get_str(json, "id", &answer->ids[id]);
     (void)json_get_str(json, "paymentId", &answer->ids[ID_PAYMENT]);
-    answer->status = status_of(PART_WORDS, status);
-    take_amount(json, "amount", &answer->currency,
-                id == ID_CAPTURE ? &answer->captured : &answer->refunded);
+    answer->status = status_in(json, PART_WORDS);
+    (void)read_amount(json, "amount", &AMOUNTS, answer,
+                      id == ID_CAPTURE ? &answer->captured : &answer->refunded);
 }
 
 static void read_answer(const struct order *order, struct json_object *json, struct answer *answer)
@@ -421,17 +365,13 @@ static void read_answer(const struct order *order, struct json_object *json, str
         }
         break;
     case OP_STORE:
-        (void)json_get_str(json, "status", &status);
         (void)json_get_str(json, "id", &answer->ids[ID_PAYMENT_METHOD]);
         answer->ids[ID_CUSTOMER] = order->customer;
-        answer->status = status_of(PART_WORDS, status);
+        answer->status = status_in(json, PART_WORDS);
         break;
     case OP_UNSTORE:
-        answer->ids[ID_PAYMENT_METHOD] = order->payment_method;
-        answer->status = STATUS_SUCCEEDED;
-        break;
     case OP_VERIFY_ACCOUNT:
-        answer->status = STATUS_SUCCEEDED;
+        read_success(order, answer);
         break;
     default:
         read_payment(json, answer);
@@ -440,9 +380,7 @@ static void read_answer(const struct order *order, struct json_object *json, str
 
 static struct str error_code(struct json_object *json)
 {
-    struct str field = {0};
-    (void)json_get_str(json, "field", &field);
-    return field;
+    return text_of(json, "field");
 }
 
 static void refuse(const struct order *order, struct json_object *json, struct answer *answer)
@@ -476,14 +414,6 @@ static int find(const struct account *account, const struct order *order, struct
     }
 }
 
-static bool is_ours(const struct order *order, struct json_object *json)
-{
-    struct json_object *metadata;
-    struct str job;
-    return json_get_object(json, "metadata", &metadata) &&
-           json_get_str(metadata, "hub_job", &job) && str_eq(job, order->job);
-}
-
 static bool found(const struct order *order, struct json_object *json, struct answer *answer)
 {
     static const char *const LISTS[OP_COUNT] = {[OP_CAPTURE] = "captures", [OP_REFUND] = "refunds"};
@@ -497,14 +427,11 @@ static bool found(const struct order *order, struct json_object *json, struct an
     if (!json_get_object(json, "_embedded", &embedded) || !json_get_array(embedded, name, &list)) {
         return false;
     }
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *one = json_object_array_get_idx(list, i);
-        if (is_ours(order, one)) {
-            read_answer(order, one, answer);
-            return true;
-        }
+    struct json_object *ours = find_of_job(list, order->job);
+    if (ours) {
+        read_answer(order, ours, answer);
     }
-    return false;
+    return ours != NULL;
 }
 
 /* --- Webhooks: https://docs.mollie.com/reference/webhooks --------------------------------------*/
@@ -542,7 +469,7 @@ const struct gateway MOLLIE = {
     .key_horizon_ms = 50 * MINUTE_MS,
     .auth_header = "Authorization",
     .base_url = base_url,
-    .authenticate = authenticate,
+    .authenticate = authenticate_by_key,
     .look = look,
     .build = build,
     .read = read_answer,

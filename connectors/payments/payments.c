@@ -35,8 +35,7 @@ static hub_instance *create(const hub_host *host)
     self->keep = host->extension(HUB_EXT_KEEP);
     self->ledger = host->extension(HUB_EXT_LEDGER);
     list_init(&self->payments);
-    list_init(&self->token_order);
-    map_init(&self->tokens);
+    tokens_init(&self->tokens, &PAYMENT_TOKENS, host, self->http);
     buf_init(&self->certificate_url, PATH_MAX_BYTES);
     buf_init(&self->certificate, ANSWER_MAX);
     if (!self->http || !self->timers || !self->keep || !self->ledger) {
@@ -52,7 +51,7 @@ static hub_instance *create(const hub_host *host)
 static void destroy(hub_instance *instance)
 {
     struct connector *self = (struct connector *)instance;
-    tokens_release(self);
+    tokens_release(&self->tokens);
     buf_release(&self->certificate_url);
     buf_release(&self->certificate);
     free(self);

@@ -4,12 +4,13 @@
  *     payments.c   the descriptor; jobs begin and are cancelled here
  *     payment.c    one job from its order to its end: the rule that nobody is charged twice
  *     transmit.c   a request out, an answer in
- *     token.c      OAuth 2.0 tokens, for gateways that want them
+ *     token.c      what common/token.h needs to know to fetch PayPal's tokens
  *     result.c     what a job's result, a ledger's entry and a kept request look like
  *     redact.c     the gateway's own answer without what must not be stored
  *     webhook.c    what gateways tell of their own accord
  *     simulator.c  a gateway without a network, for development
- *     gateway.h    what the gateways are: stripe.c, paypal.c, adyen.c, mollie.c
+ *     gateway.h    what the gateways are: stripe.c, paypal.c (with paypal_signature.c), adyen.c,
+ *                  mollie.c; what several of them do alike is in gateway_parts.c
  *     order.h account.h amount.h status.h decline.h hook.h
  *
  * Everything runs on [main]; nothing blocks.
@@ -20,7 +21,9 @@
 #include "gateway.h"
 
 #include "base/list.h"
-#include "base/map.h"
+
+#include "connectors/common/entry.h"
+#include "connectors/common/token.h"
 
 #include <hub/connector.h>
 
@@ -28,7 +31,6 @@
 #define ANSWER_MAX  (256u << 10)
 #define MESSAGE_MAX 512
 
-struct token;
 struct simulation;
 struct webhook;
 
@@ -39,8 +41,7 @@ struct connector {
     const hub_keep_api *keep;
     const hub_ledger_api *ledger;
     struct list payments;
-    struct map tokens;
-    struct list token_order; /* the one used last first */
+    struct tokens tokens; /* by the account's partition */
     /* PayPal's certificate that was fetched last. It comes from PayPal's own host, so that it may
      * be used again for a while. */
     struct buf certificate_url;
@@ -94,8 +95,7 @@ struct payment {
     hub_http_call *http_call;
     struct buf authorization;
     bool token_is_fresh;
-    struct token *token;
-    struct list token_link; /* in the token's `waiting` */
+    struct list token_link; /* while a token is fetched */
     struct simulation *simulation;
     struct webhook *webhook;
 };
@@ -139,12 +139,12 @@ struct str transmit_key(const struct payment *self, char *room, size_t size);
 
 /* --- token.c -----------------------------------------------------------------------------------*/
 
+extern const struct token_rules PAYMENT_TOKENS;
+
 /* The account's token if there is one; else the payment waits for it and goes on by transmit(), or
  * ends. */
-struct str token_get(struct payment *self);
-void token_leave(struct payment *self);
-void token_forget(struct payment *self); /* it was refused */
-void tokens_release(struct connector *connector);
+struct str payment_token(struct payment *self);
+void payment_forget_token(struct payment *self); /* it was refused */
 
 /* --- result.c ----------------------------------------------------------------------------------*/
 
@@ -172,20 +172,5 @@ void webhook_free(struct payment *payment);
 
 void simulator_transmit(struct payment *self);
 void simulator_abandon(struct payment *self);
-
-static inline struct str str_of_hub(hub_str s)
-{
-    return (struct str){s.ptr, s.ptr ? s.len : 0};
-}
-
-static inline hub_str hub_of_str(struct str s)
-{
-    return (hub_str){s.ptr, s.len};
-}
-
-static inline hub_str hub_of_c(const char *text)
-{
-    return hub_of_str(str_from_c(text));
-}
 
 #endif

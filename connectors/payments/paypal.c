@@ -4,20 +4,16 @@
  * Idempotency: PayPal-Request-Id is remembered for 6 hours (orders) to 45 days (captures): we count
  * on 6. An order that is COMPLETED does not say that money has moved: the capture in it does.
  */
-#include "amount.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "hook.h"
+#include "paypal_signature.h"
 #include "write.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
-
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <string.h>
 
 #define HOUR_MS INT64_C(3600000)
+
+static const struct amount_style AMOUNTS = {"currency_code", DIGITS_PAYPAL, .decimal = true};
 
 /* Of orders. APPROVED: the customer has agreed, now it is ours to confirm. */
 static const struct status_word ORDER_WORDS[] = {
@@ -113,12 +109,17 @@ static void authenticate(const struct account *account, struct str token, struct
 
 /* --- What an order holds -----------------------------------------------------------------------*/
 
+/* The first of `list`, or NULL. */
+static struct json_object *first_of(struct json_object *json, const char *list)
+{
+    struct json_object *array;
+    return json_get_array(json, list, &array) ? json_object_array_get_idx(array, 0) : NULL;
+}
+
 /* The payments of the first, and only, purchase unit. */
 static bool get_payments(struct json_object *json, struct json_object **ret_payments)
 {
-    struct json_object *units;
-    return json_get_array(json, "purchase_units", &units) && json_object_array_length(units) > 0 &&
-           json_get_object(json_object_array_get_idx(units, 0), "payments", ret_payments);
+    return json_get_object(first_of(json, "purchase_units"), "payments", ret_payments);
 }
 
 /* The last of `list`, or NULL. */
@@ -135,29 +136,11 @@ static struct json_object *last_of(struct json_object *payments, const char *lis
 static struct str id_of(struct json_object *looked, const char *list)
 {
     struct json_object *payments;
-    struct str id = {0};
-    if (get_payments(looked, &payments)) {
-        (void)json_get_str(last_of(payments, list), "id", &id);
-    }
-    return id;
+    return get_payments(looked, &payments) ? text_of(last_of(payments, list), "id")
+                                           : (struct str){0};
 }
 
 /* --- Requests ----------------------------------------------------------------------------------*/
-
-static int write_amount(struct buf *body, const struct order *order, struct hub_error *error)
-{
-    char room[32];
-    struct buf value;
-    buf_init_fixed(&value, room, sizeof room);
-    int err = amount_append_decimal(DIGITS_PAYPAL, order->currency, order->amount, &value, error);
-    if (err == 0) {
-        write_open(body, "amount", '{');
-        write_text(body, "currency_code", order->currency);
-        write_text(body, "value", buf_view(&value));
-        write_close(body, '}');
-    }
-    return err;
-}
 
 /* Where the customer agrees on PayPal's page; or a method that was stored; or, as an object, what
  * PayPal's front end has made. */
@@ -198,7 +181,7 @@ static int build_create(const struct order *order, struct json_object *looked, s
     write_text(body, "intent", order->manual_capture ? STR("AUTHORIZE") : STR("CAPTURE"));
     write_open(body, "purchase_units", '[');
     write_open(body, NULL, '{');
-    int err = write_amount(body, order, error);
+    int err = write_amount(body, &AMOUNTS, order, error);
     write_text(body, "custom_id", order->job);
     write_text(body, "invoice_id", order->reference);
     write_text(body, "description", str_utf8_cut(order->description, 127));
@@ -221,7 +204,7 @@ static int build_capture(const struct order *order, struct json_object *looked, 
     call_path(call, "POST", "/v2/payments/authorizations/", authorization, "/capture");
     write_open(&call->body, NULL, '{');
     if (order->has_amount) {
-        err = write_amount(&call->body, order, error);
+        err = write_amount(&call->body, &AMOUNTS, order, error);
     }
     write_bool(&call->body, "final_capture", order->final);
     write_text(&call->body, "soft_descriptor", order->statement_descriptor);
@@ -255,7 +238,7 @@ static int build_refund(const struct order *order, struct json_object *looked, s
     call_path(call, "POST", "/v2/payments/captures/", capture, "/refund");
     write_open(&call->body, NULL, '{');
     if (order->has_amount) {
-        err = write_amount(&call->body, order, error);
+        err = write_amount(&call->body, &AMOUNTS, order, error);
     }
     write_text(&call->body, "custom_id", order->job);
     write_text(&call->body, "note_to_payer", str_utf8_cut(order->description, 255));
@@ -268,8 +251,7 @@ static int build_get(const struct order *order, struct json_object *looked, stru
 {
     (void)looked;
     (void)error;
-    call_path(call, "GET", "/v2/checkout/orders/", order->payment, "");
-    call->type = (struct str){0};
+    call_bodyless(call, "GET", "/v2/checkout/orders/", order->payment, "");
     return 1;
 }
 
@@ -277,15 +259,13 @@ static int build_get(const struct order *order, struct json_object *looked, stru
 static int build_confirm(const struct order *order, struct json_object *looked, struct call *call,
                          struct hub_error *error)
 {
-    struct str status = {0}, intent = {0};
+    bool holds = str_eq(text_of(looked, "intent"), STR("AUTHORIZE"));
     (void)error;
-    (void)json_get_str(looked, "status", &status);
-    (void)json_get_str(looked, "intent", &intent);
-    if (!str_eq(status, STR("APPROVED"))) {
+    if (!str_eq(text_of(looked, "status"), STR("APPROVED"))) {
         return 0;
     }
     call_path(call, "POST", "/v2/checkout/orders/", order->payment,
-              str_eq(intent, STR("AUTHORIZE")) ? "/authorize" : "/capture");
+              holds ? "/authorize" : "/capture");
     buf_append_c(&call->body, "{}");
     return 1;
 }
@@ -317,8 +297,7 @@ static int build_unstore(const struct order *order, struct json_object *looked, 
 {
     (void)looked;
     (void)error;
-    call_path(call, "DELETE", "/v3/vault/payment-tokens/", order->payment_method, "");
-    call->type = (struct str){0};
+    call_bodyless(call, "DELETE", "/v3/vault/payment-tokens/", order->payment_method, "");
     return 1;
 }
 
@@ -329,8 +308,8 @@ static int build_verify(const struct order *order, struct json_object *looked, s
     (void)order;
     (void)looked;
     (void)error;
-    call_path(call, "GET", "/v1/identity/oauth2/userinfo?schema=paypalv1.1", (struct str){0}, "");
-    call->type = (struct str){0};
+    call_bodyless(call, "GET", "/v1/identity/oauth2/userinfo?schema=paypalv1.1", (struct str){0},
+                  "");
     return 1;
 }
 
@@ -362,36 +341,20 @@ static int build(const struct account *account, const struct order *order,
 
 /* --- Answers -----------------------------------------------------------------------------------*/
 
-static bool take_amount(struct json_object *json, struct answer *answer, int64_t *ret_amount)
-{
-    struct json_object *amount;
-    struct str currency, value;
-    if (!json_get_object(json, "amount", &amount) ||
-        !json_get_str(amount, "currency_code", &currency) ||
-        !json_get_str(amount, "value", &value) ||
-        !amount_from_decimal(currency, value, ret_amount)) {
-        return false;
-    }
-    answer->currency = currency;
-    return true;
-}
-
 /* The sum over a list; AMOUNT_UNKNOWN if it is empty or makes no sense. */
 static int64_t sum_of(struct json_object *payments, const char *list, struct answer *answer,
                       const struct status_word *words)
 {
     struct json_object *array;
-    struct str status;
     int64_t sum = 0, one;
     if (!json_get_array(payments, list, &array) || json_object_array_length(array) == 0) {
         return AMOUNT_UNKNOWN;
     }
     for (size_t i = 0; i < json_object_array_length(array); i++) {
         struct json_object *item = json_object_array_get_idx(array, i);
-        bool counts =
-            json_get_str(item, "status", &status) && status_of(words, status) == STATUS_SUCCEEDED;
-        if (counts &&
-            (!take_amount(item, answer, &one) || __builtin_add_overflow(sum, one, &sum))) {
+        bool counts = status_in(item, words) == STATUS_SUCCEEDED;
+        if (counts && (!read_amount(item, "amount", &AMOUNTS, answer, &one) ||
+                       __builtin_add_overflow(sum, one, &sum))) {
             return AMOUNT_UNKNOWN;
         }
     }
@@ -412,11 +375,10 @@ static void read_decline(struct json_object *capture, struct answer *answer)
 /* A capture or a refund; of a capture that PayPal declined, why. */
 static void read_part(struct json_object *json, enum answer_id id, struct answer *answer)
 {
-    struct str status = {0};
-    (void)json_get_str(json, "status", &status);
     (void)json_get_str(json, "id", &answer->ids[id]);
-    answer->status = status_of(CAPTURE_WORDS, status);
-    (void)take_amount(json, answer, id == ID_CAPTURE ? &answer->captured : &answer->refunded);
+    answer->status = status_in(json, CAPTURE_WORDS);
+    (void)read_amount(json, "amount", &AMOUNTS, answer,
+                      id == ID_CAPTURE ? &answer->captured : &answer->refunded);
     if (answer->status == STATUS_FAILED) {
         read_decline(json, answer);
     }
@@ -424,11 +386,9 @@ static void read_part(struct json_object *json, enum answer_id id, struct answer
 
 static void read_authorization(struct json_object *json, struct answer *answer)
 {
-    struct str status = {0};
-    (void)json_get_str(json, "status", &status);
     (void)json_get_str(json, "id", &answer->ids[ID_AUTHORIZATION]);
-    answer->status = status_of(AUTHORIZATION_WORDS, status);
-    (void)take_amount(json, answer, &answer->authorized);
+    answer->status = status_in(json, AUTHORIZATION_WORDS);
+    (void)read_amount(json, "amount", &AMOUNTS, answer, &answer->authorized);
     if (answer->status == STATUS_FAILED) {
         read_decline(json, answer);
     }
@@ -453,13 +413,10 @@ static void read_links(struct json_object *json, struct answer *answer)
 
 static void read_order(struct json_object *json, struct answer *answer)
 {
-    struct json_object *units, *payments = NULL, *last;
-    struct str status = {0};
-    (void)json_get_str(json, "status", &status);
-    answer->status = status_of(ORDER_WORDS, status);
-    if (json_get_array(json, "purchase_units", &units) && json_object_array_length(units) > 0) {
-        (void)take_amount(json_object_array_get_idx(units, 0), answer, &answer->requested);
-    }
+    struct json_object *payments = NULL, *last;
+    answer->status = status_in(json, ORDER_WORDS);
+    (void)read_amount(first_of(json, "purchase_units"), "amount", &AMOUNTS, answer,
+                      &answer->requested);
     if (get_payments(json, &payments)) {
         if ((last = last_of(payments, "authorizations")) != NULL) {
             read_authorization(last, answer);
@@ -475,7 +432,7 @@ static void read_order(struct json_object *json, struct answer *answer)
         answer->refunded = sum_of(payments, "refunds", answer, CAPTURE_WORDS);
     }
     (void)json_get_str(json, "id", &answer->ids[ID_PAYMENT]);
-    if (str_eq(status, STR("APPROVED"))) {
+    if (str_eq(text_of(json, "status"), STR("APPROVED"))) {
         answer->next = NEXT_CONFIRM;
     } else if (answer->status == STATUS_REQUIRES_INPUT ||
                answer->status == STATUS_REQUIRES_ACTION) {
@@ -508,11 +465,8 @@ static void read_answer(const struct order *order, struct json_object *json, str
         answer->status = STATUS_SUCCEEDED;
         break;
     case OP_UNSTORE:
-        answer->ids[ID_PAYMENT_METHOD] = order->payment_method;
-        answer->status = STATUS_SUCCEEDED;
-        break;
     case OP_VERIFY_ACCOUNT:
-        answer->status = STATUS_SUCCEEDED;
+        read_success(order, answer);
         break;
     default:
         read_order(json, answer);
@@ -522,12 +476,8 @@ static void read_answer(const struct order *order, struct json_object *json, str
 /* The first detail's issue says more than the name. */
 static struct str error_code(struct json_object *json)
 {
-    struct json_object *details;
-    struct str code = {0};
-    (void)json_get_str(json, "name", &code);
-    if (json_get_array(json, "details", &details) && json_object_array_length(details) > 0) {
-        (void)json_get_str(json_object_array_get_idx(details, 0), "issue", &code);
-    }
+    struct str code = text_of(json, "name");
+    (void)json_get_str(first_of(json, "details"), "issue", &code);
     return code;
 }
 
@@ -543,13 +493,10 @@ static bool is_decline(struct str code)
 
 static void refuse(const struct order *order, struct json_object *json, struct answer *answer)
 {
-    struct json_object *details;
     (void)order;
     answer->gateway_code = error_code(json);
     (void)json_get_str(json, "message", &answer->message);
-    if (json_get_array(json, "details", &details) && json_object_array_length(details) > 0) {
-        (void)json_get_str(json_object_array_get_idx(details, 0), "description", &answer->message);
-    }
+    (void)json_get_str(first_of(json, "details"), "description", &answer->message);
     answer->status = STATUS_FAILED;
     answer->decline =
         is_decline(answer->gateway_code) ? decline_of(DECLINE_WORDS, answer->gateway_code) : NULL;
@@ -571,10 +518,8 @@ static int find(const struct account *account, const struct order *order, struct
 
 static bool is_of_job(struct json_object *json, struct str job)
 {
-    struct json_object *units;
-    struct str custom = {0};
-    return json_get_array(json, "purchase_units", &units) && json_object_array_length(units) > 0 &&
-           json_get_str(json_object_array_get_idx(units, 0), "custom_id", &custom) &&
+    struct str custom;
+    return json_get_str(first_of(json, "purchase_units"), "custom_id", &custom) &&
            str_eq(custom, job);
 }
 
@@ -613,61 +558,6 @@ static bool found(const struct order *order, struct json_object *json, struct an
 
 /* --- Webhooks: https://developer.paypal.com/api/rest/webhooks/rest/ ----------------------------*/
 
-static uint32_t crc32_of(struct str bytes)
-{
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < bytes.len; i++) {
-        crc ^= (unsigned char)bytes.ptr[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
-        }
-    }
-    return ~crc;
-}
-
-static struct str header(const struct hook *hook, const char *name)
-{
-    return hook->header(hook->context, str_from_c(name));
-}
-
-/* A certificate counts only if it comes from PayPal's own host: anybody can sign with some. */
-static bool certificate_url_is_theirs(const struct account *account, struct str url)
-{
-    struct str host = account->test ? STR("https://api.sandbox.paypal.com/v1/notifications/certs/")
-                                    : STR("https://api.paypal.com/v1/notifications/certs/");
-    return str_starts_with(url, host) && url.len <= 512 && !memchr(url.ptr, '?', url.len) &&
-           !memchr(url.ptr, '#', url.len) && !memmem(url.ptr, url.len, "..", 2);
-}
-
-static bool signature_is_right(const struct account *account, const struct hook *hook,
-                               struct str signature)
-{
-    struct buf data, raw;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    BIO *bio = BIO_new_mem_buf(hook->certificate.ptr, (int)hook->certificate.len);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    EVP_PKEY *key = certificate ? X509_get0_pubkey(certificate) : NULL;
-    time_t now = (time_t)(hook->now_ms / 1000);
-    buf_init(&data, 4096);
-    buf_init(&raw, 4096);
-    buf_append_format(&data, "%.*s|%.*s|%.*s|%u", STR_ARG(header(hook, "paypal-transmission-id")),
-                      STR_ARG(header(hook, "paypal-transmission-time")),
-                      STR_ARG(account->webhook_id), (unsigned)crc32_of(hook->body));
-    bool right = context && key && EVP_PKEY_base_id(key) == EVP_PKEY_RSA &&
-                 X509_cmp_time(X509_get0_notBefore(certificate), &now) < 0 &&
-                 X509_cmp_time(X509_get0_notAfter(certificate), &now) > 0 && !buf_failed(&data) &&
-                 base64_decode(signature, &raw) == 0 &&
-                 EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
-                 EVP_DigestVerify(context, (unsigned char *)raw.ptr, raw.len,
-                                  (unsigned char *)data.ptr, data.len) == 1;
-    EVP_MD_CTX_free(context);
-    X509_free(certificate);
-    BIO_free(bio);
-    buf_release(&data);
-    buf_release(&raw);
-    return right;
-}
-
 /* resource_type: what `resource` is. */
 static void read_event(struct json_object *resource, struct str kind, struct hook_events *events,
                        struct hook_event *event)
@@ -703,47 +593,19 @@ static void read_event(struct json_object *resource, struct str kind, struct hoo
     (void)events;
 }
 
-static int check_signature(const struct account *account, const struct hook *hook,
-                           struct hook_events *events, struct hub_error *error)
-{
-    struct str url = header(hook, "paypal-cert-url");
-    struct str signature = header(hook, "paypal-transmission-sig");
-    int64_t sent_ms;
-    if (account->webhook_id.len == 0 || signature.len == 0 ||
-        !str_eq(header(hook, "paypal-auth-algo"), STR("SHA256withRSA")) ||
-        !clock_parse(header(hook, "paypal-transmission-time"), &sent_ms)) {
-        return hub_fail(error, HUB_ERR_UNAUTHORIZED, "there is no signature, or no webhook_id");
-    }
-    if (!certificate_url_is_theirs(account, url)) {
-        return hub_fail(error, HUB_ERR_UNAUTHORIZED, "the certificate is not PayPal's own");
-    }
-    /* PayPal repeats for three days with the first transmission's time: deduplication is what stops
-     * a replay, and this only bounds how long ids must be remembered. */
-    if (sent_ms > hook->now_ms + HOOK_TOLERANCE_MS || sent_ms < hook->now_ms - 4 * 24 * HOUR_MS) {
-        return hub_fail(error, HUB_ERR_UNAUTHORIZED, "the signature is too old or too new");
-    }
-    if (hook->certificate.len == 0) {
-        events->fetch = url;
-        return HUB_ERR_AGAIN;
-    }
-    return signature_is_right(account, hook, signature)
-               ? 0
-               : hub_fail(error, HUB_ERR_UNAUTHORIZED, "the signature is wrong");
-}
-
 static int verify(const struct account *account, const struct hook *hook,
                   struct hook_events *events, struct hub_error *error)
 {
     struct json_object *resource;
-    struct str kind = {0}, created = {0};
-    int err = check_signature(account, hook, events, error);
+    int err = paypal_check_signature(account, hook, events, error);
     if (err == 0) {
         err = json_read(hook->body, JSON_DEPTH_MAX, &events->json, NULL, error);
     }
     if (err < 0) {
         return err;
     }
-    (void)json_get_str(events->json, "resource_type", &kind);
+    struct str kind = text_of(events->json, "resource_type");
+    struct str created = text_of(events->json, "create_time");
     if (!json_get_object(events->json, "resource", &resource)) {
         return hub_fail(error, HUB_ERR_INVALID_JSON, "this is not an event of PayPal");
     }
@@ -754,9 +616,7 @@ static int verify(const struct account *account, const struct hook *hook,
     struct hook_event *event = hook_events_add(events);
     (void)json_get_str(events->json, "id", &event->id);
     (void)json_get_str(events->json, "event_type", &event->type);
-    if (json_get_str(events->json, "create_time", &created)) {
-        (void)clock_parse(created, &event->order_at);
-    }
+    (void)clock_parse(created, &event->order_at);
     read_event(resource, kind, events, event);
     return 0;
 }

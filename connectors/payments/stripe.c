@@ -5,8 +5,7 @@
  * hours; a 500 is remembered too, so that its repetition gives the same 500 and only a look at the
  * payment tells. 409 is answered while the first request of the key is still under way.
  */
-#include "amount.h"
-#include "gateway.h"
+#include "gateway_parts.h"
 #include "hook.h"
 #include "write.h"
 
@@ -116,13 +115,6 @@ static int base_url(const struct account *account, struct buf *url, struct hub_e
     return 0;
 }
 
-static void authenticate(const struct account *account, struct str token, struct buf *value)
-{
-    (void)token;
-    buf_append_c(value, "Bearer ");
-    buf_append_str(value, account->api_key);
-}
-
 /* --- Requests ----------------------------------------------------------------------------------*/
 
 static int add_amount(const struct order *order, struct call *call, const char *name,
@@ -160,7 +152,6 @@ static int build_create(const struct order *order, struct call *call, struct hub
 {
     static const char *const THREE_DS[] = {NULL, "any", NULL};
     const char *three_ds = THREE_DS[order->three_ds];
-    struct str email = {0};
     call_path(call, "POST", "/v1/payment_intents", (struct str){0}, "");
     int err = add_amount(order, call, "amount", error);
     add_currency(order, call);
@@ -181,8 +172,7 @@ static int build_create(const struct order *order, struct call *call, struct hub
     form_text(&call->body, "off_session", order->off_session ? STR("true") : (struct str){0});
     form_text(&call->body, "payment_method_options[card][request_three_d_secure]",
               str_from_c(three_ds));
-    (void)json_get_str(order->billing, "email", &email);
-    form_text(&call->body, "receipt_email", email);
+    form_text(&call->body, "receipt_email", text_of(order->billing, "email"));
     add_metadata(order, call);
     form_text(&call->body, "expand[0]", STR("latest_charge"));
     return err < 0 ? err : 1;
@@ -350,14 +340,12 @@ static void read_charge(struct json_object *intent, struct str currency, struct 
 
 static void read_intent(struct json_object *json, struct answer *answer)
 {
-    struct str status = {0}, currency = {0};
+    struct str currency = text_of(json, "currency");
     struct json_object *error;
-    (void)json_get_str(json, "status", &status);
-    (void)json_get_str(json, "currency", &currency);
     (void)json_get_str(json, "id", &answer->ids[ID_PAYMENT]);
     (void)json_get_str(json, "customer", &answer->ids[ID_CUSTOMER]);
     (void)json_get_str(json, "payment_method", &answer->ids[ID_PAYMENT_METHOD]);
-    answer->status = status_of(STATUS_WORDS, status);
+    answer->status = status_in(json, STATUS_WORDS);
     answer->currency = currency;
     take_amount(json, "amount", currency, &answer->requested);
     take_amount(json, "amount_capturable", currency, &answer->authorized);
@@ -376,13 +364,11 @@ static void read_intent(struct json_object *json, struct answer *answer)
 
 static void read_refund(struct json_object *json, struct answer *answer)
 {
-    struct str status = {0}, currency = {0};
-    (void)json_get_str(json, "status", &status);
-    (void)json_get_str(json, "currency", &currency);
+    struct str currency = text_of(json, "currency");
     (void)json_get_str(json, "id", &answer->ids[ID_REFUND]);
     (void)json_get_str(json, "payment_intent", &answer->ids[ID_PAYMENT]);
     (void)json_get_str(json, "charge", &answer->ids[ID_CHARGE]);
-    answer->status = status_of(STATUS_WORDS, status);
+    answer->status = status_in(json, STATUS_WORDS);
     answer->currency = currency;
     take_amount(json, "amount", currency, &answer->refunded);
 }
@@ -417,17 +403,12 @@ static void read_answer(const struct order *order, struct json_object *json, str
 static struct str error_code(struct json_object *json)
 {
     struct json_object *error;
-    struct str code = {0};
-    if (json_get_object(json, "error", &error)) {
-        (void)json_get_str(error, "code", &code);
-    }
-    return code;
+    return json_get_object(json, "error", &error) ? text_of(error, "code") : (struct str){0};
 }
 
 static void refuse(const struct order *order, struct json_object *json, struct answer *answer)
 {
     struct json_object *error, *intent;
-    struct str type = {0};
     (void)order;
     if (!json_get_object(json, "error", &error)) {
         return;
@@ -436,8 +417,7 @@ static void refuse(const struct order *order, struct json_object *json, struct a
         read_intent(intent, answer);
     }
     read_decline(error, answer);
-    (void)json_get_str(error, "type", &type);
-    if (!str_eq(type, STR("card_error"))) {
+    if (!str_eq(text_of(error, "type"), STR("card_error"))) {
         answer->decline = NULL;
     }
     answer->status = STATUS_FAILED;
@@ -480,24 +460,16 @@ static bool found_in_state(const struct order *order, struct json_object *json,
 
 static bool found(const struct order *order, struct json_object *json, struct answer *answer)
 {
-    struct json_object *list, *metadata;
-    struct str job;
+    struct json_object *list, *ours;
     if (order->operation == OP_CAPTURE || order->operation == OP_VOID ||
         order->operation == OP_CONFIRM) {
         return found_in_state(order, json, answer);
     }
-    if (!json_get_array(json, "data", &list)) {
+    if (!json_get_array(json, "data", &list) || !(ours = find_of_job(list, order->job))) {
         return false;
     }
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *one = json_object_array_get_idx(list, i);
-        if (json_get_object(one, "metadata", &metadata) &&
-            json_get_str(metadata, "hub_job", &job) && str_eq(job, order->job)) {
-            (order->operation == OP_REFUND ? read_refund : read_intent)(one, answer);
-            return true;
-        }
-    }
-    return false;
+    (order->operation == OP_REFUND ? read_refund : read_intent)(ours, answer);
+    return true;
 }
 
 /* --- Webhooks: https://docs.stripe.com/webhooks/signature --------------------------------------*/
@@ -546,10 +518,8 @@ static void read_event(struct json_object *object, struct hook_event *event)
 {
     struct answer answer;
     struct json_object *metadata;
-    struct str kind = {0};
     answer_init(&answer);
-    (void)json_get_str(object, "object", &kind);
-    if (str_eq(kind, STR("payment_intent"))) {
+    if (str_eq(text_of(object, "object"), STR("payment_intent"))) {
         read_intent(object, &answer);
         event->amount = answer.requested;
     } else {
@@ -570,7 +540,6 @@ static int verify(const struct account *account, const struct hook *hook,
                   struct hook_events *events, struct hub_error *error)
 {
     struct json_object *data, *object;
-    struct str type = {0};
     int64_t signed_ms = 0, created = 0;
     if (!signature_is_right(account, hook, &signed_ms)) {
         return hub_fail(error, HUB_ERR_UNAUTHORIZED,
@@ -583,7 +552,7 @@ static int verify(const struct account *account, const struct hook *hook,
     if (err < 0) {
         return err;
     }
-    (void)json_get_str(events->json, "type", &type);
+    struct str type = text_of(events->json, "type");
     if (!json_get_object(events->json, "data", &data) ||
         !json_get_object(data, "object", &object)) {
         return hub_fail(error, HUB_ERR_INVALID_JSON, "this is not an event of Stripe");
@@ -610,7 +579,7 @@ const struct gateway STRIPE = {
     .needs_method = true,
     .auth_header = "Authorization",
     .base_url = base_url,
-    .authenticate = authenticate,
+    .authenticate = authenticate_by_key,
     .look = look,
     .build = build,
     .read = read_answer,

@@ -21,20 +21,12 @@ uint32_t transmit_time_left(const struct payment *self, uint32_t most)
     return left < 1 ? 1 : left < most ? (uint32_t)left : most;
 }
 
-static void wipe(struct buf *buf)
-{
-    if (buf->ptr) {
-        explicit_bzero(buf->ptr, buf->len);
-    }
-    buf_release(buf);
-}
-
 void transmit_abandon(struct payment *self)
 {
-    token_leave(self);
+    list_remove(&self->token_link);
     self->connector->http->cancel(self->http_call);
     self->http_call = NULL;
-    wipe(&self->authorization);
+    wipe_buf(&self->authorization);
     simulator_abandon(self);
 }
 
@@ -106,13 +98,13 @@ static void answered(void *context, const hub_http_response *response)
     struct json_object *json = NULL;
     struct str body = str_of_hub(response->body);
     self->http_call = NULL;
-    wipe(&self->authorization);
+    wipe_buf(&self->authorization);
     if (response->error != HUB_HTTP_OK) {
         take_error(self, response);
         return;
     }
     if (response->status == 401 && self->gateway->takes_token && !self->token_is_fresh) {
-        token_forget(self); /* withdrawn before its time */
+        payment_forget_token(self); /* withdrawn before its time */
         self->token_is_fresh = true;
         transmit(self);
         return;
@@ -212,12 +204,12 @@ void transmit(struct payment *self)
         return;
     }
     if (self->gateway->takes_token) {
-        token = token_get(self);
+        token = payment_token(self);
         if (token.len == 0) {
             return; /* it waits, or has ended */
         }
     }
-    wipe(&self->authorization);
+    wipe_buf(&self->authorization);
     buf_init(&self->authorization, PATH_MAX_BYTES * 4);
     self->gateway->authenticate(&self->account, token, &self->authorization);
     send_over_http(self);

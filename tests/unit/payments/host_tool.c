@@ -69,11 +69,6 @@ static int64_t wall_offset_ms;
 static const hub_connector *connector;
 static hub_instance *instance;
 
-static struct str str_of_hub(hub_str s)
-{
-    return str_of(s.ptr, s.ptr ? s.len : 0);
-}
-
 /* --- Lines out ---------------------------------------------------------------------------------*/
 
 static void line_begin(struct buf *line, const char *type)
