@@ -21,7 +21,7 @@ const DAY = 86_400;
 
 const ZONES = ['UTC', 'Europe/Berlin', 'Europe/London', 'America/New_York', 'America/St_Johns',
   'America/Sao_Paulo', 'Asia/Kolkata', 'Asia/Tokyo', 'Asia/Kathmandu', 'Australia/Sydney',
-  'Australia/Lord_Howe', 'Pacific/Auckland', 'Africa/Cairo', 'America/Los_Angeles'];
+  'Australia/Lord_Howe', 'Pacific/Auckland', 'America/Havana', 'America/Los_Angeles'];
 const MONTHS = ['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC'];
 const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 
