@@ -41,19 +41,21 @@ static struct bytes run(const char *command)
 
 struct bytes magick(const char *format, ...)
 {
-    char arguments[2048];
+    char *arguments, *command;
     va_list args;
     va_start(args, format);
-    vsnprintf(arguments, sizeof(arguments), format, args);
+    if (vasprintf(&arguments, format, args) < 0 || asprintf(&command, "convert %s", arguments) < 0)
+        abort();
     va_end(args);
-    char command[2200];
-    snprintf(command, sizeof(command), "convert %s", arguments);
-    return run(command);
+    struct bytes bytes = run(command);
+    free(command);
+    free(arguments);
+    return bytes;
 }
 
 struct bytes magick_pixels(const void *file, size_t len, const char *arguments)
 {
-    char path[] = "/tmp/hub-image-test-XXXXXX";
+    char path[] = "picture-XXXXXX";
     int fd = mkstemp(path);
     if (fd < 0 || write(fd, file, len) != (ssize_t)len)
         abort();
@@ -63,20 +65,49 @@ struct bytes magick_pixels(const void *file, size_t len, const char *arguments)
     return pixels;
 }
 
+struct bytes magick_each(const void *file, size_t len, const char *const *ways, size_t count)
+{
+    char *text = NULL;
+    size_t text_len;
+    FILE *out = open_memstream(&text, &text_len);
+    if (!out)
+        abort();
+    fputs("-respect-parentheses", out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, " \\( -clone 0 %s +repage \\)", ways[i]);
+    fputs(" -delete 0", out);
+    if (fclose(out) != 0)
+        abort();
+    struct bytes pixels = magick_pixels(file, len, text);
+    free(text);
+    return pixels;
+}
+
+struct bytes magick_file(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        abort();
+    struct bytes bytes = read_all(file);
+    fclose(file);
+    return bytes;
+}
+
 const char *magick_photograph(void)
 {
     static const char real[] = "/usr/share/backgrounds/mate/nature/Garden.jpg";
-    static char made[] = "/tmp/hub-image-photograph.jpg";
-    if (access(real, R_OK) == 0)
-        return real;
+    static const char path[] = "photograph.ppm";
+    if (access(path, R_OK) == 0)
+        return path;
     struct bytes bytes =
-        magick("-seed 7 -size 2560x1600 plasma:tomato-steelblue -blur 0x2 -quality 92 jpg:-");
-    FILE *file = fopen(made, "wb");
-    if (!file || fwrite(bytes.data, 1, bytes.len, file) != bytes.len)
+        access(real, R_OK) == 0
+            ? magick("'%s' -strip -resize 1280x800! ppm:-", real)
+            : magick("-seed 7 -size 1280x800 plasma:tomato-steelblue -blur 0x1 ppm:-");
+    FILE *file = fopen(path, "wb");
+    if (!file || fwrite(bytes.data, 1, bytes.len, file) != bytes.len || fclose(file) != 0)
         abort();
-    fclose(file);
     free(bytes.data);
-    return made;
+    return path;
 }
 
 double psnr(struct bytes one, struct bytes other)

@@ -19,8 +19,16 @@ struct bytes magick(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* The samples of a file in memory, as RGBA, after `arguments` ("-auto-orient -resize 50%"). */
 struct bytes magick_pixels(const void *file, size_t len, const char *arguments);
 
-/* A photograph of at least 1600 × 1200, as a path: from the package mate-backgrounds, or else made
- * up. */
+/* The same after each of many arguments, one raster behind the other: one process for all of them.
+ */
+struct bytes magick_each(const void *file, size_t len, const char *const *ways, size_t count);
+
+/* A file that ImageMagick was told to write. */
+struct bytes magick_file(const char *path);
+
+/* A photograph of 1280 × 800 as a path relative to the working folder, where it is made at the
+ * first call: from one of the package mate-backgrounds, or else up. It is uncompressed, because
+ * reading it is what most pictures of the tests begin with. */
 const char *magick_photograph(void);
 
 /* Peak signal to noise ratio in dB of two rasters of the same length; 99 if they are the same, and

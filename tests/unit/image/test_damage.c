@@ -34,11 +34,44 @@ static const struct {
     {"bmp palette", "-type Palette bmp3:-", 2}, /* the mark that ends run lengths */
 };
 enum { KIND_GIF = 10, KIND_BMP = 14 };
-enum { KIND_COUNT = sizeof(KINDS) / sizeof(KINDS[0]), CUTS = 200, FLIPS = 300 };
+enum { KIND_COUNT = sizeof(KINDS) / sizeof(KINDS[0]) };
 
+/* How often each idea is tried: in CI, and with HUB_TEST_LONG. */
+static struct {
+    size_t cuts, tail; /* evenly, and each of so many last bytes */
+    int flips, noises;
+} effort = {24, 6, 50, 180};
+
+static struct bytes good[KIND_COUNT];
+
+static int set_up(void **state)
+{
+    expect_set_up(state);
+    if (expect_long()) {
+        effort.cuts = 200;
+        effort.tail = 40;
+        effort.flips = 300;
+        effort.noises = 900;
+    }
+    for (size_t kind = 0; kind < KIND_COUNT; kind++)
+        good[kind] = magick("'%s' -resize 83x61! %s", magick_photograph(), KINDS[kind].arguments);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    for (size_t kind = 0; kind < KIND_COUNT; kind++)
+        free(good[kind].data);
+    return expect_tear_down(state);
+}
+
+/* A copy, to be damaged. */
 static struct bytes good_file(size_t kind)
 {
-    return magick("'%s' -strip -resize 83x61! %s", magick_photograph(), KINDS[kind].arguments);
+    struct bytes copy = {malloc(good[kind].len), good[kind].len};
+    assert_non_null(copy.data);
+    memcpy(copy.data, good[kind].data, copy.len);
+    return copy;
 }
 
 static void run(const uint8_t *data, size_t len)
@@ -57,31 +90,31 @@ static void test_good_files_pass(void **state)
 {
     (void)state;
     for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-        struct bytes file = good_file(kind);
-        run(file.data, file.len);
-        print_message("%s: %zu bytes %s\n", KINDS[kind].name, file.len, host.message);
+        run(good[kind].data, good[kind].len);
+        print_message("%s: %zu bytes %s\n", KINDS[kind].name, good[kind].len, host.message);
         assert_int_equal(host.outcome, OUTCOME_SUCCEEDED);
-        free(file.data);
     }
 }
 
-/* At about 200 places, and each of the last 40 bytes. */
+static void expect_cut_fails(size_t kind, struct bytes file, size_t len)
+{
+    run(file.data, len);
+    if (host.outcome != OUTCOME_FAILED || !is_documented(host.code))
+        print_error("%s cut to %zu of %zu bytes: %s\n", KINDS[kind].name, len, file.len, host.code);
+    assert_int_equal(host.outcome, OUTCOME_FAILED);
+    assert_true(is_documented(host.code));
+}
+
 static void test_cut_short(void **state)
 {
     (void)state;
     for (size_t kind = 0; kind < KIND_COUNT; kind++) {
-        struct bytes file = good_file(kind);
-        size_t step = file.len / CUTS + 1;
-        for (size_t len = 0;
-             len + KINDS[kind].slack<file.len; len += len + 40 + step> file.len ? 1 : step) {
-            run(file.data, len);
-            if (host.outcome != OUTCOME_FAILED || !is_documented(host.code))
-                print_error("%s cut to %zu of %zu bytes: %s\n", KINDS[kind].name, len, file.len,
-                            host.code);
-            assert_int_equal(host.outcome, OUTCOME_FAILED);
-            assert_true(is_documented(host.code));
-        }
-        free(file.data);
+        size_t most = good[kind].len - KINDS[kind].slack;
+        size_t step = most / effort.cuts + 1;
+        for (size_t len = 0; len + effort.tail < most; len += step)
+            expect_cut_fails(kind, good[kind], len);
+        for (size_t len = most - effort.tail; len < most; len++)
+            expect_cut_fails(kind, good[kind], len);
     }
 }
 
@@ -110,7 +143,7 @@ static void test_flipped_bytes(void **state)
     for (size_t kind = 0; kind < KIND_COUNT; kind++) {
         struct bytes file = good_file(kind);
         int passed = 0;
-        for (int i = 0; i < FLIPS; i++) {
+        for (int i = 0; i < effort.flips; i++) {
             /* The first bytes are where the structure is. */
             size_t range = i % 2 && file.len > 200 ? 200 : file.len;
             size_t at = (size_t)rand() % range;
@@ -122,7 +155,8 @@ static void test_flipped_bytes(void **state)
                         (host.outcome == OUTCOME_FAILED && is_documented(host.code)));
             file.data[at] = was;
         }
-        print_message("%s: %d of %d with one wrong byte pass\n", KINDS[kind].name, passed, FLIPS);
+        print_message("%s: %d of %d with one wrong byte pass\n", KINDS[kind].name, passed,
+                      effort.flips);
         free(file.data);
     }
 }
@@ -141,7 +175,7 @@ static void test_noise(void **state)
                                         ""};
     srand(12);
     uint8_t data[4096];
-    for (int i = 0; i < 900; i++) {
+    for (int i = 0; i < effort.noises; i++) {
         const char *head = HEADS[i % 9];
         for (size_t at = 0; at < sizeof(data); at++)
             data[at] = (uint8_t)rand();
@@ -234,5 +268,5 @@ int main(void)
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_gif_frame_off_screen),
     };
-    return cmocka_run_group_tests(tests, expect_set_up, expect_tear_down);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
