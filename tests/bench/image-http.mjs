@@ -1,6 +1,7 @@
 // Pictures over HTTP: hubd with the image connector beside fastify with sharp, 64 clients each.
 //
-//   node tests/bench/image-http.mjs [--seconds N] [--rounds N] [--clients N] [--build DIR] [--json FILE]
+//   node tests/bench/image-http.mjs [--seconds N] [--rounds N] [--clients N] [--runners N] [--build DIR]
+//     [--json FILE]
 //
 // A client sends a photograph of 4 MP and gets it back 800 pixels wide, then the next. See README.md.
 
@@ -26,6 +27,7 @@ const { values: options } = parseArgs({
     seconds: { type: "string", default: "15" },
     rounds: { type: "string", default: "3" },
     clients: { type: "string", default: "64" },
+    runners: { type: "string", default: "0" }, // hubd's --blocking-runners; 0: as it is shipped
     build: { type: "string", default: process.env.HUBD_BUILD ?? path.join(HERE, "../../build") },
     json: { type: "string" },
   },
@@ -70,7 +72,8 @@ class HubdImages {
 
   static async start() {
     const self = new HubdImages();
-    self.hub = await Hubd.start({ build, flags: ["--connector-dir", path.join(build, "connectors")] });
+    self.hub = await Hubd.start({ build, flags: ["--connector-dir", path.join(build, "connectors"),
+      "--blocking-runners", options.runners] });
     return self;
   }
 
