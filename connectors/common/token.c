@@ -11,6 +11,7 @@
 #define EARLY_S     30  /* before it expires a token is fetched anew */
 #define LIFE_S      300 /* of one that does not say */
 #define LIFE_MAX_S  86400
+#define LIFE_MIN_S  2
 #define MESSAGE_MAX 512
 
 struct token {
@@ -157,6 +158,8 @@ static bool take_token(struct token *self, struct str body)
     if (fine) {
         (void)json_get_i64(json, "expires_in", &seconds);
         seconds = seconds > LIFE_MAX_S ? LIFE_MAX_S : seconds;
+        /* Who asked for it may use it once at least: or each job would fetch for ever. */
+        seconds = seconds < LIFE_MIN_S ? LIFE_MIN_S : seconds;
         int64_t kept = seconds > 2 * EARLY_S ? seconds - EARLY_S : seconds / 2;
         buf_append_str(&self->value, value);
         self->until_ms = self->all->host->now_ms() + kept * 1000;

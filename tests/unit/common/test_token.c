@@ -171,7 +171,8 @@ static void test_what_is_asked(void **state)
     answer(HUB_HTTP_OK, 200, "{}");
 }
 
-/* 30 s before its end, or after half of a short life; 300 s of one that does not say. */
+/* 30 s before its end, or after half of a short life, but not before a second; 300 s of one that
+ * does not say. */
 static void test_expiry(void **state)
 {
     static const struct {
@@ -181,6 +182,8 @@ static void test_expiry(void **state)
         {"{\"access_token\":\"T\",\"expires_in\":3600}", 3570},
         {"{\"access_token\":\"T\",\"expires_in\":60}", 30},
         {"{\"access_token\":\"T\",\"expires_in\":10}", 5},
+        {"{\"access_token\":\"T\",\"expires_in\":1}", 1},
+        {"{\"access_token\":\"T\",\"expires_in\":-5}", 1},
         {"{\"access_token\":\"T\"}", 270},
         {"{\"access_token\":\"T\",\"expires_in\":99999999}", 86370},
     };
