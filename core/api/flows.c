@@ -256,7 +256,7 @@ static void on_changed(struct api_call *call, int err, const char *conflict)
     struct id id;
 
     if (err < 0) {
-        api_fail(call, err,
+        api_fail(call, err, "%s",
                  err == HUB_ERR_NOT_FOUND  ? "no flow has this id"
                  : err == HUB_ERR_CONFLICT ? conflict
                                            : "the flow could not be changed");
