@@ -117,13 +117,13 @@ static int choose_frames(struct transform *self, struct fault *fault)
 {
     const struct image_header *header = &self->input.header;
     struct frame_range *range = &self->options.frames;
-    if (range->first >= header->frames)
-        return fault_set(fault, FAULT_INVALID, "There is no page %u: there are %u.", range->first,
-                         header->frames);
-    uint32_t left = header->frames - range->first;
+    /* Of animated PNGs and TIFFs of several pages the first one only can be decoded. */
+    uint32_t readable = self->input.codec->frames ? header->frames : 1;
+    if (range->first >= readable)
+        return fault_set(fault, FAULT_INVALID, "There is no page %u to be read: %s has %u of %u.",
+                         range->first, self->input.codec->name, readable, header->frames);
+    uint32_t left = readable - range->first;
     self->frame_count = range->pages < left ? range->pages : left;
-    if (!self->input.codec->frames)
-        self->frame_count = 1;
     /* Frames before the first one wanted are decoded too. */
     uint64_t decoded = (uint64_t)range->first + self->frame_count;
     if (decoded > IMAGE_MAX_FRAMES)

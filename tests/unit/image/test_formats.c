@@ -283,6 +283,17 @@ static struct bytes of_many_frames(size_t count)
     return many;
 }
 
+/* Of a format whose first page only can be read, the second is refused. */
+static void test_pages_that_cannot_be_read(void **state)
+{
+    (void)state;
+    struct bytes file = magick("-size 4x4 xc:red xc:blue tiff:-");
+    expect_success("{\"format\":\"png\"}", file, 1);
+    expect_success("{\"animated\":true,\"format\":\"gif\"}", file, 1);
+    expect_failure("transform", "{\"page\":1}", file, "invalid_input");
+    free(file.data);
+}
+
 static void test_frame_limits(void **state)
 {
     (void)state;
@@ -549,6 +560,7 @@ int main(void)
         cmocka_unit_test(test_animated_gif),
         cmocka_unit_test(test_animated_webp),
         cmocka_unit_test(test_frame_limits),
+        cmocka_unit_test(test_pages_that_cannot_be_read),
         cmocka_unit_test(test_encoder_options),
         cmocka_unit_test(test_exact_palettes),
         cmocka_unit_test(test_max_bytes),
