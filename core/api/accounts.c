@@ -317,35 +317,20 @@ static void append_use(struct buf *out, const struct store_use *use)
 
 static void answer_uses(struct api_call *call, const struct store_account_uses *uses)
 {
-    struct http_header header = {STR("Link"), {0}};
-    struct buf body, link;
+    struct buf body;
     struct id place;
 
     buf_init(&body, USES_BODY_MAX);
-    buf_init(&link, 16 * 1024);
     buf_append_c(&body, "{\"uses\":[");
     for (unsigned i = 0; i < uses->ret_count; i++) {
         buf_append_c(&body, i > 0 ? "," : "");
         append_use(&body, &uses->ret_uses[i]);
     }
-    buf_append_c(&body, "],\"next_cursor\":");
     if (uses->ret_more) {
         pack_place(&uses->ret_uses[uses->ret_count - 1], &place);
-        buf_append_char(&body, '"');
-        cursor_append(&body, &place);
-        buf_append_c(&body, "\"}");
-        cursor_append_link(&link, call->req, &place);
-        header.value = buf_view(&link);
-    } else {
-        buf_append_c(&body, "null}");
     }
-    if (buf_failed(&body)) {
-        api_fail(call, HUB_ERR_NOMEM, "the answer does not fit into memory");
-    } else {
-        api_reply_with(call, 200, buf_view(&body), &header, link.len > 0 ? 1 : 0);
-    }
+    cursor_reply(call, &body, uses->ret_more ? &place : NULL);
     buf_release(&body);
-    buf_release(&link);
 }
 
 static void on_uses(struct store_op *op, void *context)

@@ -68,7 +68,6 @@ static void render_callbacks(struct buf *out, const struct callback_record *call
         }
         render_callback(out, &callbacks[i], with_log);
     }
-    buf_append_c(out, "],\"next_cursor\":");
 }
 
 /* --- Of a job ----------------------------------------------------------------------------------*/
@@ -84,8 +83,7 @@ static void on_of_job(struct store_op *op, void *context)
         return;
     }
     render_callbacks(body, found->items, found->count, true);
-    buf_append_c(body, "null}");
-    api_reply(call, 200, buf_view(body));
+    cursor_reply(call, body, NULL);
 }
 
 static void answer_of_job(struct api_call *call, const struct id *job)
@@ -181,9 +179,7 @@ static void on_listed(struct store_op *op, void *context)
     struct api_call *call = context;
     const struct store_callback_list *list = &op->callback_list;
     const struct store_callbacks *found = &list->ret_callbacks;
-    struct http_header header = {STR("Link"), {0}};
     struct buf *body = api_answer_buf(call->api);
-    struct buf link;
 
     if (op->err < 0) {
         api_fail(call, op->err, "the callbacks could not be read");
@@ -191,20 +187,12 @@ static void on_listed(struct store_op *op, void *context)
     }
     bool more = found->count == list->limit; /* one more than was asked for */
     unsigned count = more ? found->count - 1 : found->count;
-    buf_init(&link, 16 * 1024);
     render_callbacks(body, found->items, count, false);
+    struct id place;
     if (more) {
-        struct id place = place_of(found->items[count - 1].seq);
-        buf_append_char(body, '"');
-        cursor_append(body, &place);
-        buf_append_c(body, "\"}");
-        cursor_append_link(&link, call->req, &place);
-        header.value = buf_view(&link);
-    } else {
-        buf_append_c(body, "null}");
+        place = place_of(found->items[count - 1].seq);
     }
-    api_reply_with(call, 200, buf_view(body), &header, more && !buf_failed(&link) ? 1 : 0);
-    buf_release(&link);
+    cursor_reply(call, body, more ? &place : NULL);
 }
 
 void api_callback_list(struct api_call *call)

@@ -6,7 +6,9 @@
 
 #define CURSOR_LEN 22
 
-void cursor_append(struct buf *out, const struct id *place)
+#define LINK_MAX   (16 * 1024)
+
+static void append(struct buf *out, const struct id *place)
 {
     base64url_append(out, id_view(place));
 }
@@ -49,7 +51,7 @@ bool cursor_read(struct api_call *call, struct id *ret_place)
     return true;
 }
 
-void cursor_append_link(struct buf *link, const struct http_request *req, const struct id *place)
+static void append_link(struct buf *link, const struct http_request *req, const struct id *place)
 {
     struct str rest = req->query;
 
@@ -64,6 +66,30 @@ void cursor_append_link(struct buf *link, const struct http_request *req, const 
         }
     }
     buf_append_c(link, "cursor=");
-    cursor_append(link, place);
+    append(link, place);
     buf_append_c(link, ">; rel=\"next\"");
+}
+
+void cursor_reply(struct api_call *call, struct buf *body, const struct id *next)
+{
+    struct http_header header = {STR("Link"), {0}};
+    struct buf link;
+
+    buf_init(&link, LINK_MAX);
+    if (next != NULL) {
+        buf_append_c(body, "],\"next_cursor\":\"");
+        append(body, next);
+        buf_append_c(body, "\"}");
+        append_link(&link, call->req, next);
+        header.value = buf_view(&link);
+    } else {
+        buf_append_c(body, "],\"next_cursor\":null}");
+    }
+    if (buf_failed(body)) {
+        api_fail(call, HUB_ERR_TOO_LARGE, "the page is too large: ask for less with limit");
+    } else {
+        api_reply_with(call, 200, buf_view(body), &header,
+                       next != NULL && !buf_failed(&link) ? 1 : 0);
+    }
+    buf_release(&link);
 }

@@ -11,13 +11,13 @@
 
 #include "api/call.h"
 
-void cursor_append(struct buf *out, const struct id *place);
-
 /* The parameter `cursor`: `*ret_place` stays as it is when there is none. False: the call has been
  * answered. */
 bool cursor_read(struct api_call *call, struct id *ret_place);
 
-/* A Link header's value (RFC 8288): the same request with another cursor. */
-void cursor_append_link(struct buf *link, const struct http_request *req, const struct id *place);
+/* Ends a list whose items stand in `body`, after `{"items":[…`: closes it with `next_cursor`, and
+ * answers the call with it and, unless `next` is NULL (no more), with the Link to the next page
+ * (RFC 8288): the same request with another cursor. `body` stays the caller's. */
+void cursor_reply(struct api_call *call, struct buf *body, const struct id *next);
 
 #endif

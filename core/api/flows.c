@@ -1,5 +1,6 @@
 /* GET /v1/flows, GET /v1/flows/{id}, …/cancel, …/retry */
 #include "api/flows.h"
+#include "api/cursor.h"
 
 #include "api/render.h"
 #include "base/clock.h"
@@ -202,7 +203,6 @@ static void on_listed(struct store_op *op, void *context)
 {
     struct api_call *call = context;
     const struct store_flow_list *list = &op->flow_list;
-    char last[ID_TEXT_LEN + 1];
     struct buf body;
 
     if (op->err < 0) {
@@ -218,27 +218,17 @@ static void on_listed(struct store_op *op, void *context)
         render_head(&body, &list->ret_flows[i], &list->ret_flows[i].counts);
         buf_append_char(&body, '}');
     }
-    if (list->ret_more) {
-        id_format(&list->ret_flows[list->ret_count - 1].id, last);
-        buf_append_format(&body, "],\"next_cursor\":\"%s\"}", last);
-    } else {
-        buf_append_c(&body, "],\"next_cursor\":null}");
-    }
-    api_reply_buf(call, 200, &body);
+    cursor_reply(call, &body, list->ret_more ? &list->ret_flows[list->ret_count - 1].id : NULL);
+    buf_release(&body);
 }
 
 void api_flow_list(struct api_call *call)
 {
     struct id before = {{0}};
-    struct str cursor;
     uint64_t limit;
 
-    if (!api_query(call, "cursor", &cursor) ||
+    if (!cursor_read(call, &before) ||
         !api_query_u64(call, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit)) {
-        return;
-    }
-    if (cursor.ptr != NULL && !id_parse(cursor, &before)) {
-        api_fail(call, HUB_ERR_BAD_REQUEST, "this cursor was not made here");
         return;
     }
     struct store_op *op = api_op(call, STORE_FLOW_LIST, on_listed);

@@ -100,41 +100,22 @@ static void append_jobs(struct buf *body, const struct api *api, const struct st
         }
         render_job(body, job, is_live ? &live : NULL, RENDER_SUMMARY);
     }
-    buf_append_c(body, "],\"next_cursor\":");
 }
 
 static void on_listed(struct store_op *op, void *context)
 {
     struct api_call *call = context;
     const struct store_job_list *list = &op->job_list;
-    struct http_header header = {STR("Link"), {0}};
-    struct buf body, link;
+    struct buf body;
 
     if (op->err < 0) {
         api_fail(call, op->err, "the jobs could not be read");
         return;
     }
     buf_init(&body, LIST_BODY_MAX);
-    buf_init(&link, 16 * 1024);
     append_jobs(&body, call->api, list);
-    if (list->ret_more) {
-        buf_append_char(&body, '"');
-        cursor_append(&body, &list->ret_next);
-        buf_append_char(&body, '"');
-        cursor_append_link(&link, call->req, &list->ret_next);
-        header.value = buf_view(&link);
-    } else {
-        buf_append_c(&body, "null");
-    }
-    buf_append_char(&body, '}');
-    if (buf_failed(&body)) {
-        api_fail(call, HUB_ERR_TOO_LARGE, "the page is too large: ask for fewer jobs");
-    } else {
-        api_reply_with(call, 200, buf_view(&body), &header,
-                       list->ret_more && !buf_failed(&link) ? 1 : 0);
-    }
+    cursor_reply(call, &body, list->ret_more ? &list->ret_next : NULL);
     buf_release(&body);
-    buf_release(&link);
 }
 
 void api_job_list(struct api_call *call)

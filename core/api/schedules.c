@@ -350,35 +350,20 @@ void api_schedule_run(struct api_call *call)
 
 static void answer_runs(struct api_call *call, const struct store_schedule_runs *runs)
 {
-    struct http_header header = {STR("Link"), {0}};
-    struct buf body, link;
+    struct buf body;
     struct id place = {{0}};
 
     buf_init(&body, ONE_MAX);
-    buf_init(&link, 16 * 1024);
     buf_append_c(&body, "{\"runs\":[");
     for (unsigned i = 0; i < runs->ret_count; i++) {
         buf_append_c(&body, i > 0 ? "," : "");
         append_run(&body, &runs->ret_runs[i]);
     }
-    buf_append_c(&body, "],\"next_cursor\":");
     if (runs->ret_more) {
         memcpy(place.bytes, &runs->ret_runs[runs->ret_count - 1].tick, sizeof(int64_t));
-        buf_append_char(&body, '"');
-        cursor_append(&body, &place);
-        buf_append_c(&body, "\"}");
-        cursor_append_link(&link, call->req, &place);
-        header.value = buf_view(&link);
-    } else {
-        buf_append_c(&body, "null}");
     }
-    if (buf_failed(&body)) {
-        api_fail(call, HUB_ERR_NOMEM, "the answer does not fit into memory");
-    } else {
-        api_reply_with(call, 200, buf_view(&body), &header, link.len > 0 ? 1 : 0);
-    }
+    cursor_reply(call, &body, runs->ret_more ? &place : NULL);
     buf_release(&body);
-    buf_release(&link);
 }
 
 static void on_runs(struct store_op *op, void *context)
