@@ -2,33 +2,12 @@
  * Batches in the engine, on the real store, with a clock that the test turns: how many of a batch's
  * jobs are in memory, its gate, its end, and all of it again after hubd has died.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "jobs/jobs.h"
-
-#include <ftw.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include "bench.h"
 
 enum { HELD_MAX = 4096 };
 
-struct bench {
-    char dir[64];
-    struct log log;
-    struct blob_store *blobs;
-    struct store *store;
-    struct jobs *jobs;
-    int wake_fd;
-    int64_t now;
-    bool loaded;
+struct batches {
+    struct bench bench;
     unsigned room;
     uint64_t held[HELD_MAX]; /* tokens of attempts that run */
     unsigned held_count;
@@ -40,14 +19,9 @@ struct bench {
 
 /* --- Hooks -------------------------------------------------------------------------------------*/
 
-static int64_t now(void *context)
-{
-    return ((struct bench *)context)->now;
-}
-
 static int start(void *context, const struct jobs_attempt *attempt)
 {
-    struct bench *b = context;
+    struct batches *b = context;
 
     assert_true(b->held_count < b->room);
     assert_true(str_eq(attempt->input, STR("{}")));
@@ -58,7 +32,7 @@ static int start(void *context, const struct jobs_attempt *attempt)
 
 static unsigned room(void *context, struct str connector)
 {
-    struct bench *b = context;
+    struct batches *b = context;
 
     (void)connector;
     return b->room - b->held_count;
@@ -67,131 +41,36 @@ static unsigned room(void *context, struct str connector)
 static void cancel(void *context, uint64_t token)
 {
     (void)token;
-    ((struct bench *)context)->cancelled++;
+    ((struct batches *)context)->cancelled++;
 }
 
-static void event(void *context, const struct jobs_event *happened)
-{
-    (void)context;
-    (void)happened;
-}
-
-static void wake(void *context)
-{
-    (void)context; /* settle() ticks until nothing moves */
-}
-
-static void wake_loop(void *context)
-{
-    eventfd_write(*(int *)context, 1);
-}
-
-static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake, NULL};
+static const struct jobs_hooks hooks = {.start = start, .room = room, .cancel = cancel};
 
 /* --- The bench ---------------------------------------------------------------------------------*/
 
-static void turn(struct bench *b)
-{
-    struct pollfd fd = {b->wake_fd, POLLIN, 0};
-    eventfd_t count;
-
-    if (poll(&fd, 1, 1000) > 0) {
-        eventfd_read(b->wake_fd, &count);
-    }
-    store_dispatch(b->store);
-}
-
-/* Until the store has nothing to do, and a tick gives it nothing. */
-static void settle(struct bench *b)
-{
-    struct store_stats stats;
-
-    for (;;) {
-        int64_t next = jobs_tick(b->jobs);
-        store_stats(b->store, &stats);
-        if (stats.pending > 0) {
-            turn(b);
-        } else if (next > b->now) {
-            return;
-        }
-    }
-}
-
-static void advance(struct bench *b, int64_t ms)
-{
-    b->now += ms;
-    settle(b);
-}
-
-static void on_loaded(void *context, int err)
-{
-    assert_int_equal(err, 0);
-    ((struct bench *)context)->loaded = true;
-}
-
-static void begin(struct bench *b)
-{
-    const struct jobs_config config = {.seed = 1};
-    struct store_backend *backend;
-    struct hub_error error;
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/blobs", b->dir);
-    assert_int_equal(blob_store_new(path, &b->blobs, &error), 0);
-    snprintf(path, sizeof path, "%s/jobs.db", b->dir);
-    const struct store_sqlite_options options = {.path = path, .blobs = b->blobs};
-    assert_int_equal(store_sqlite_new(&options, &b->log, &backend, &error), 0);
-    assert_int_equal(store_new(backend, wake_loop, &b->wake_fd, &b->log, &b->store, &error), 0);
-    assert_int_equal(jobs_new(b->store, &config, &hooks, b, &b->log, &b->jobs, &error), 0);
-    b->loaded = false;
-    jobs_load(b->jobs, on_loaded, b);
-    while (!b->loaded) {
-        turn(b);
-    }
-    settle(b);
-}
-
 /* As if it were killed: what runs is never heard of again. */
-static void die(struct bench *b)
+static void die(struct batches *b)
 {
-    jobs_close(b->jobs);
-    store_free(b->store);
-    jobs_free(b->jobs);
-    blob_store_free(b->blobs);
+    bench_kill(&b->bench);
     b->held_count = 0;
 }
 
 static int setup(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
+    struct batches *b = calloc(1, sizeof *b);
 
     assert_non_null(b);
-    strcpy(b->dir, "/tmp/hub-batches-XXXXXX");
-    assert_non_null(mkdtemp(b->dir));
-    log_init(&b->log, STDERR_FILENO, LOG_ERROR, LOG_KEY_VALUE);
-    b->wake_fd = eventfd(0, EFD_NONBLOCK);
-    b->now = INT64_C(1800000000000);
     b->room = 64;
-    begin(b);
+    bench_open(&b->bench, &hooks, NULL);
     *state = b;
     return 0;
 }
 
-static int unlink_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
 
-    die(b);
-    close(b->wake_fd);
-    nftw(b->dir, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+    bench_close(&b->bench);
     free(b);
     return 0;
 }
@@ -200,7 +79,7 @@ static int teardown(void **state)
 
 static void on_answer(void *context, struct store_op *op)
 {
-    struct bench *b = context;
+    struct batches *b = context;
 
     b->answer = op->err;
     if (op->err == 0 && op->kind == STORE_BATCH_CREATE) {
@@ -215,7 +94,7 @@ static struct job_record a_job(void)
     return (struct job_record){.type = STR_INIT("a.run"), .input = STR_INIT("{}")};
 }
 
-static void append(struct bench *b, uint64_t after, unsigned count, enum batch_upload upload)
+static void append(struct batches *b, uint64_t after, unsigned count, enum batch_upload upload)
 {
     struct store_op *op = store_op_new(STORE_BATCH_APPEND);
     struct store_batch_append *append = &op->batch_append;
@@ -234,12 +113,12 @@ static void append(struct bench *b, uint64_t after, unsigned count, enum batch_u
         append->on_complete = arena_alloc(&op->arena, sizeof(struct job_record));
         *append->on_complete = a_job();
     }
-    jobs_batch_append(b->jobs, op, on_answer, b);
-    settle(b);
+    jobs_batch_append(b->bench.jobs, op, on_answer, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, 0);
 }
 
-static void make(struct bench *b, unsigned lines, struct batch_limits limits)
+static void make(struct batches *b, unsigned lines, struct batch_limits limits)
 {
     struct store_op *op = store_op_new(STORE_BATCH_CREATE);
 
@@ -247,8 +126,8 @@ static void make(struct bench *b, unsigned lines, struct batch_limits limits)
                                                    .queue = STR_INIT("default"),
                                                    .limits = limits,
                                                    .retention_ms = 60000};
-    jobs_batch_create(b->jobs, op, on_answer, b);
-    settle(b);
+    jobs_batch_create(b->bench.jobs, op, on_answer, b);
+    bench_settle(&b->bench);
     for (unsigned at = 0; at < lines;) {
         unsigned count = lines - at < BATCH_APPEND_MAX ? lines - at : BATCH_APPEND_MAX;
         append(b, at, count, at + count == lines ? BATCH_COMPLETE : BATCH_RECEIVING);
@@ -264,7 +143,7 @@ static void on_got(struct store_op *op, void *context)
     *record = op->batch_get.ret_batch;
 }
 
-static struct batch_record get(struct bench *b)
+static struct batch_record get(struct batches *b)
 {
     struct store_op *op = store_op_new(STORE_BATCH_GET);
     struct batch_record record = {0};
@@ -272,29 +151,29 @@ static struct batch_record get(struct bench *b)
     op->batch_get.id = b->batch;
     op->done = on_got;
     op->context = &record;
-    store_submit(b->store, op);
-    settle(b);
+    store_submit(b->bench.store, op);
+    bench_settle(&b->bench);
     return record;
 }
 
-static void set(struct bench *b, struct batch_limits limits)
+static void set(struct batches *b, struct batch_limits limits)
 {
     struct store_op *op = store_op_new(STORE_BATCH_SET);
 
     op->batch_set.batch = b->batch;
     op->batch_set.limits = limits;
-    jobs_batch_set(b->jobs, op, on_answer, b);
-    settle(b);
+    jobs_batch_set(b->bench.jobs, op, on_answer, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, 0);
 }
 
 static void on_done(void *context, int err)
 {
-    ((struct bench *)context)->answer = err;
+    ((struct batches *)context)->answer = err;
 }
 
 /* Ends attempts that run, the oldest first. */
-static void end(struct bench *b, unsigned count, enum attempt_outcome outcome)
+static void end(struct batches *b, unsigned count, enum attempt_outcome outcome)
 {
     const struct jobs_outcome how = {.outcome = outcome, .code = STR_INIT("why")};
 
@@ -302,13 +181,13 @@ static void end(struct bench *b, unsigned count, enum attempt_outcome outcome)
         assert_true(b->held_count > 0);
         uint64_t token = b->held[0];
         memmove(b->held, b->held + 1, --b->held_count * sizeof *b->held);
-        jobs_finished(b->jobs, token, &how);
+        jobs_finished(b->bench.jobs, token, &how);
         b->ended++;
     }
-    settle(b);
+    bench_settle(&b->bench);
 }
 
-static void end_all(struct bench *b)
+static void end_all(struct batches *b)
 {
     while (b->held_count > 0) {
         end(b, b->held_count, ATTEMPT_SUCCEEDED);
@@ -319,44 +198,44 @@ static void end_all(struct bench *b)
 
 static void test_few_jobs_are_in_memory(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
     struct jobs_queue_info queue;
     uint64_t most = 0;
 
     make(b, 10000, (struct batch_limits){0});
     while (b->held_count > 0) {
-        uint64_t unfinished = jobs_stats(b->jobs)->unfinished;
+        uint64_t unfinished = jobs_stats(b->bench.jobs)->unfinished;
         most = unfinished > most ? unfinished : most;
-        assert_true(jobs_find_queue(b->jobs, STR("default"), &queue));
+        assert_true(jobs_find_queue(b->bench.jobs, STR("default"), &queue));
         end(b, b->held_count, ATTEMPT_SUCCEEDED);
     }
     assert_in_range(most, 1024, 3200);
     assert_int_equal(b->started, 10001); /* and on_complete */
     assert_int_equal(get(b).counts[JOB_SUCCEEDED], 10000);
-    assert_int_equal(jobs_stats(b->jobs)->unfinished, 0);
-    assert_true(jobs_find_queue(b->jobs, STR("default"), &queue));
+    assert_int_equal(jobs_stats(b->bench.jobs)->unfinished, 0);
+    assert_true(jobs_find_queue(b->bench.jobs, STR("default"), &queue));
     assert_int_equal(queue.queued, 0);
 }
 
 static void test_what_waits_counts_in_its_queue(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
     struct jobs_queue_info queue;
 
     make(b, 5000, (struct batch_limits){.paused = true});
     assert_int_equal(b->started, 0);
-    assert_true(jobs_find_queue(b->jobs, STR("default"), &queue));
+    assert_true(jobs_find_queue(b->bench.jobs, STR("default"), &queue));
     assert_int_equal(queue.queued, 5000);
     die(b);
-    begin(b);
-    assert_true(jobs_find_queue(b->jobs, STR("default"), &queue));
+    bench_begin(&b->bench);
+    assert_true(jobs_find_queue(b->bench.jobs, STR("default"), &queue));
     assert_int_equal(queue.queued, 5000);
-    assert_int_equal(jobs_stats(b->jobs)->unfinished, 1); /* on_complete */
+    assert_int_equal(jobs_stats(b->bench.jobs)->unfinished, 1); /* on_complete */
 }
 
 static void test_a_batch_has_its_own_concurrency(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
 
     make(b, 20, (struct batch_limits){.concurrency = 3});
     assert_int_equal(b->held_count, 3);
@@ -374,22 +253,22 @@ static void test_a_batch_has_its_own_concurrency(void **state)
 
 static void test_a_batch_has_its_own_rate(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
 
     make(b, 50, (struct batch_limits){.rate = 10, .rate_period_ms = 1000});
     assert_int_equal(b->started, 10);
-    advance(b, 99);
+    bench_advance(&b->bench, 99);
     assert_int_equal(b->started, 10);
-    advance(b, 1);
+    bench_advance(&b->bench, 1);
     assert_int_equal(b->started, 11);
-    advance(b, 500);
+    bench_advance(&b->bench, 500);
     assert_int_equal(b->started, 16);
     end_all(b);
     assert_int_equal(b->started, 16);
-    advance(b, 10000);
+    bench_advance(&b->bench, 10000);
     assert_int_equal(b->started, 26); /* idle credit is one period's worth */
     for (int i = 0; i < 40; i++) {
-        advance(b, 100);
+        bench_advance(&b->bench, 100);
         end_all(b);
     }
     assert_int_equal(get(b).counts[JOB_SUCCEEDED], 50);
@@ -397,25 +276,25 @@ static void test_a_batch_has_its_own_rate(void **state)
 
 static void test_the_last_job_comes_last_and_once(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
     struct jobs_live live;
 
     make(b, 3, (struct batch_limits){0});
     assert_int_equal(b->started, 3);
-    assert_true(jobs_live(b->jobs, &b->on_complete, &live));
+    assert_true(jobs_live(b->bench.jobs, &b->on_complete, &live));
     assert_int_equal(live.state, JOB_BLOCKED);
     end(b, 2, ATTEMPT_SUCCEEDED);
     assert_int_equal(b->started, 3);
     die(b); /* the third one with it: it starts anew */
-    begin(b);
+    bench_begin(&b->bench);
     assert_int_equal(b->started, 4);
     end(b, 1, ATTEMPT_FAILED);
     assert_int_equal(b->started, 5);
     end(b, 1, ATTEMPT_SUCCEEDED);
     assert_true(get(b).finished_at > 0);
     b->answer = 1;
-    jobs_batch_retry(b->jobs, &b->batch, on_done, b);
-    settle(b);
+    jobs_batch_retry(b->bench.jobs, &b->batch, on_done, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, 0);
     assert_int_equal(b->started, 6);
     end(b, 1, ATTEMPT_SUCCEEDED);
@@ -426,13 +305,13 @@ static void test_the_last_job_comes_last_and_once(void **state)
 
 static void test_cancel_reaches_what_runs_and_what_waits(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
 
     make(b, 6000, (struct batch_limits){0});
     assert_int_equal(b->held_count, 64);
     b->answer = 1;
-    jobs_batch_cancel(b->jobs, &b->batch, on_done, b);
-    settle(b);
+    jobs_batch_cancel(b->bench.jobs, &b->batch, on_done, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, 0);
     assert_int_equal(b->cancelled, 64);
     assert_int_equal(get(b).counts[JOB_CANCELLED], 6000 - 64);
@@ -442,25 +321,25 @@ static void test_cancel_reaches_what_runs_and_what_waits(void **state)
     assert_int_equal(get(b).counts[JOB_CANCELLED], 6000);
     assert_int_equal(b->held_count, 1); /* on_complete */
     end_all(b);
-    assert_int_equal(jobs_stats(b->jobs)->unfinished, 0);
+    assert_int_equal(jobs_stats(b->bench.jobs)->unfinished, 0);
 }
 
 static void test_a_cancel_goes_on_after_a_crash(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
 
     make(b, 6000, (struct batch_limits){.paused = true});
-    jobs_batch_cancel(b->jobs, &b->batch, on_done, b);
-    turn(b);
+    jobs_batch_cancel(b->bench.jobs, &b->batch, on_done, b);
+    bench_turn(&b->bench);
     die(b);
-    begin(b);
+    bench_begin(&b->bench);
     assert_int_equal(get(b).counts[JOB_CANCELLED], 6000);
     assert_int_equal(get(b).stage, BATCH_CANCELLED);
 }
 
 static void test_every_line_runs_through_crashes(void **state)
 {
-    struct bench *b = *state;
+    struct batches *b = *state;
 
     b->room = 500;
     make(b, 7000, (struct batch_limits){0});
@@ -469,14 +348,14 @@ static void test_every_line_runs_through_crashes(void **state)
             end(b, 400, life % 2 ? ATTEMPT_FAILED : ATTEMPT_SUCCEEDED);
         }
         die(b);
-        begin(b);
+        bench_begin(&b->bench);
     }
     end_all(b);
     struct batch_record record = get(b);
     assert_int_equal(record.counts[JOB_SUCCEEDED] + record.counts[JOB_FAILED], 7000);
     assert_int_equal(record.counts[JOB_FAILED], 1600);
-    jobs_batch_retry(b->jobs, &b->batch, on_done, b);
-    settle(b);
+    jobs_batch_retry(b->bench.jobs, &b->batch, on_done, b);
+    bench_settle(&b->bench);
     end_all(b);
     assert_int_equal(get(b).counts[JOB_SUCCEEDED], 7000);
     assert_int_equal(b->ended, 7000 + 1600 + 1);

@@ -3,21 +3,7 @@
  * random policies and outcomes, run in random order and cut short by crashes, must end as a small
  * model says; and then once more, after a retry.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "jobs/jobs.h"
-
-#include <ftw.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include "bench.h"
 
 enum { NODES_MAX = 14, ROUNDS = 150 };
 
@@ -37,15 +23,8 @@ struct held {
     struct id id;
 };
 
-struct bench {
-    char dir[64];
-    struct log log;
-    struct blob_store *blobs;
-    struct store *store;
-    struct jobs *jobs;
-    int wake_fd;
-    int64_t now;
-    bool loaded;
+struct flows {
+    struct bench bench;
     unsigned seed;
     struct held held[NODES_MAX * 2];
     unsigned held_count;
@@ -56,12 +35,12 @@ struct bench {
     unsigned ran[NODES_MAX]; /* attempts that were finished */
 };
 
-static unsigned below(struct bench *b, unsigned limit)
+static unsigned below(struct flows *b, unsigned limit)
 {
     return (unsigned)rand_r(&b->seed) % limit;
 }
 
-static int index_of(const struct bench *b, const struct id *id)
+static int index_of(const struct flows *b, const struct id *id)
 {
     for (unsigned i = 0; i < b->count; i++) {
         if (id_eq(&b->nodes[i].id, id)) {
@@ -73,14 +52,9 @@ static int index_of(const struct bench *b, const struct id *id)
 
 /* --- Hooks -------------------------------------------------------------------------------------*/
 
-static int64_t now(void *context)
-{
-    return ((struct bench *)context)->now;
-}
-
 static int start(void *context, const struct jobs_attempt *attempt)
 {
-    struct bench *b = context;
+    struct flows *b = context;
     int index = index_of(b, &attempt->id);
 
     assert_true(index >= 0);
@@ -92,38 +66,27 @@ static int start(void *context, const struct jobs_attempt *attempt)
 static unsigned room(void *context, struct str connector)
 {
     (void)connector;
-    return NODES_MAX * 2 - ((struct bench *)context)->held_count;
+    return NODES_MAX * 2 - ((struct flows *)context)->held_count;
 }
 
 static void cancel(void *context, uint64_t token)
 {
     const struct jobs_outcome outcome = {.outcome = ATTEMPT_CANCELLED};
-    struct bench *b = context;
+    struct flows *b = context;
 
     for (unsigned i = 0; i < b->held_count; i++) {
         if (b->held[i].token == token) {
             b->held[i] = b->held[--b->held_count];
-            jobs_finished(b->jobs, token, &outcome);
+            jobs_finished(b->bench.jobs, token, &outcome);
             return;
         }
     }
 }
 
-static void event(void *context, const struct jobs_event *happened)
-{
-    (void)context;
-    (void)happened;
-}
-
-static void wake(void *context)
-{
-    (void)context; /* settle() ticks until nothing moves */
-}
-
 /* An open input names its first parent, which must come finished, and no other. */
 static int resolve(void *context, struct jobs_resolution *resolution)
 {
-    struct bench *b = context;
+    struct flows *b = context;
     int index = index_of(b, &resolution->job->id);
 
     assert_true(index >= 0 && b->nodes[index].open);
@@ -133,117 +96,40 @@ static int resolve(void *context, struct jobs_resolution *resolution)
     return 0;
 }
 
-static void wake_loop(void *context)
-{
-    eventfd_write(*(int *)context, 1);
-}
-
-static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake, resolve};
+static const struct jobs_hooks hooks = {
+    .start = start, .room = room, .cancel = cancel, .resolve = resolve};
 
 /* --- The bench ---------------------------------------------------------------------------------*/
 
-static void turn(struct bench *b)
-{
-    struct pollfd fd = {b->wake_fd, POLLIN, 0};
-    eventfd_t count;
-
-    if (poll(&fd, 1, 1000) > 0) {
-        eventfd_read(b->wake_fd, &count);
-    }
-    store_dispatch(b->store);
-}
-
-static void settle(struct bench *b)
-{
-    struct store_stats stats;
-
-    for (;;) {
-        int64_t next = jobs_tick(b->jobs);
-        store_stats(b->store, &stats);
-        if (stats.pending > 0) {
-            turn(b);
-        } else if (next > b->now) {
-            return;
-        }
-    }
-}
-
-static void on_loaded(void *context, int err)
-{
-    assert_int_equal(err, 0);
-    ((struct bench *)context)->loaded = true;
-}
-
-static void begin(struct bench *b)
-{
-    const struct jobs_config config = {.seed = 1};
-    struct store_backend *backend;
-    struct hub_error error;
-    char path[128];
-
-    snprintf(path, sizeof path, "%s/blobs", b->dir);
-    assert_int_equal(blob_store_new(path, &b->blobs, &error), 0);
-    snprintf(path, sizeof path, "%s/jobs.db", b->dir);
-    const struct store_sqlite_options options = {
-        .path = path, .blobs = b->blobs, .synchronous = "OFF", .wal_bytes = 1 << 20};
-    assert_int_equal(store_sqlite_new(&options, &b->log, &backend, &error), 0);
-    assert_int_equal(store_new(backend, wake_loop, &b->wake_fd, &b->log, &b->store, &error), 0);
-    assert_int_equal(jobs_new(b->store, &config, &hooks, b, &b->log, &b->jobs, &error), 0);
-    b->loaded = false;
-    jobs_load(b->jobs, on_loaded, b);
-    while (!b->loaded) {
-        turn(b);
-    }
-    settle(b);
-}
-
 /* As if it were killed: what runs is never heard of again. */
-static void die(struct bench *b)
+static void die(struct flows *b)
 {
-    jobs_close(b->jobs);
-    store_free(b->store);
-    jobs_free(b->jobs);
-    blob_store_free(b->blobs);
+    bench_kill(&b->bench);
     b->held_count = 0;
 }
 
 static int setup(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
+    struct flows *b = calloc(1, sizeof *b);
 
     assert_non_null(b);
-    strcpy(b->dir, "/tmp/hub-flows-XXXXXX");
-    assert_non_null(mkdtemp(b->dir));
-    log_init(&b->log, STDERR_FILENO, LOG_ERROR, LOG_KEY_VALUE);
-    b->wake_fd = eventfd(0, EFD_NONBLOCK);
-    b->now = INT64_C(1800000000000);
-    begin(b);
+    bench_open(&b->bench, &hooks, "OFF");
     *state = b;
     return 0;
 }
 
-static int unlink_one(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
-    struct bench *b = *state;
+    struct flows *b = *state;
 
-    die(b);
-    close(b->wake_fd);
-    nftw(b->dir, unlink_one, 16, FTW_DEPTH | FTW_PHYS);
+    bench_close(&b->bench);
     free(b);
     return 0;
 }
 
 /* --- A flow ------------------------------------------------------------------------------------*/
 
-static enum attempt_outcome any_outcome(struct bench *b)
+static enum attempt_outcome any_outcome(struct flows *b)
 {
     static const enum attempt_outcome OUTCOMES[] = {
         ATTEMPT_SUCCEEDED, ATTEMPT_SUCCEEDED, ATTEMPT_SUCCEEDED, ATTEMPT_FAILED, ATTEMPT_UNKNOWN};
@@ -251,7 +137,7 @@ static enum attempt_outcome any_outcome(struct bench *b)
     return OUTCOMES[below(b, 5)];
 }
 
-static void draw(struct bench *b)
+static void draw(struct flows *b)
 {
     b->count = 1 + below(b, NODES_MAX);
     for (unsigned i = 0; i < b->count; i++) {
@@ -269,14 +155,14 @@ static void draw(struct bench *b)
     }
 }
 
-static void fill(struct bench *b, unsigned index, struct arena *arena, struct job_record *job)
+static void fill(struct flows *b, unsigned index, struct arena *arena, struct job_record *job)
 {
     struct node *node = &b->nodes[index];
     struct id *after = arena_alloc(arena, sizeof *after * NODES_MAX);
     char text[ID_TEXT_LEN + 1];
     struct buf input;
 
-    node->id = jobs_next_id(b->jobs);
+    node->id = jobs_next_id(b->bench.jobs);
     *job = (struct job_record){
         .id = node->id,
         .type = STR("a.run"),
@@ -303,32 +189,32 @@ static void fill(struct bench *b, unsigned index, struct arena *arena, struct jo
 
 static void on_answer(void *context, struct store_op *op)
 {
-    ((struct bench *)context)->answer = op->err;
+    ((struct flows *)context)->answer = op->err;
 }
 
 static void on_done(void *context, int err)
 {
-    ((struct bench *)context)->answer = err;
+    ((struct flows *)context)->answer = err;
 }
 
-static void submit(struct bench *b)
+static void submit(struct flows *b)
 {
     struct store_op *op = store_op_new(STORE_FLOW_INSERT);
     struct store_flow_insert *insert = &op->flow_insert;
 
-    insert->flow.id = b->flow = jobs_next_id(b->jobs);
+    insert->flow.id = b->flow = jobs_next_id(b->bench.jobs);
     insert->items = arena_zalloc(&op->arena, b->count * sizeof *insert->items);
     insert->item_count = b->count;
     for (unsigned i = 0; i < b->count; i++) {
         fill(b, i, &op->arena, &insert->items[i].job);
     }
     b->answer = 1;
-    jobs_flow_submit(b->jobs, op, on_answer, b);
-    settle(b);
+    jobs_flow_submit(b->bench.jobs, op, on_answer, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, 0);
 }
 
-static void finish_any(struct bench *b)
+static void finish_any(struct flows *b)
 {
     unsigned which = below(b, b->held_count);
     struct held held = b->held[which];
@@ -337,19 +223,19 @@ static void finish_any(struct bench *b)
 
     b->held[which] = b->held[--b->held_count];
     b->ran[index]++;
-    jobs_finished(b->jobs, held.token, &outcome);
-    settle(b);
+    jobs_finished(b->bench.jobs, held.token, &outcome);
+    bench_settle(&b->bench);
 }
 
 /* Until nothing runs any more. Now and then hubd is killed. */
-static void run(struct bench *b, bool crashes)
+static void run(struct flows *b, bool crashes)
 {
     while (b->held_count > 0) {
         finish_any(b);
-        b->now += 10;
+        b->bench.now += 10;
         if (crashes && below(b, 6) == 0) {
             die(b);
-            begin(b);
+            bench_begin(&b->bench);
         }
     }
 }
@@ -368,7 +254,7 @@ static enum job_state state_after(enum attempt_outcome outcome)
                                         : JOB_UNKNOWN;
 }
 
-static void predict(struct bench *b, unsigned index)
+static void predict(struct flows *b, unsigned index)
 {
     struct node *node = &b->nodes[index];
     bool failed = false;
@@ -384,7 +270,7 @@ static void predict(struct bench *b, unsigned index)
 
 static void on_read(struct store_op *op, void *context)
 {
-    struct bench *b = context;
+    struct flows *b = context;
     const struct store_flow_get *get = &op->flow_get;
     struct flow_counts counts = {0};
 
@@ -404,7 +290,7 @@ static void on_read(struct store_op *op, void *context)
     b->answer = 0;
 }
 
-static void check(struct bench *b)
+static void check(struct flows *b)
 {
     struct store_op *op = store_op_new(STORE_FLOW_GET);
 
@@ -412,17 +298,17 @@ static void check(struct bench *b)
     op->done = on_read;
     op->context = b;
     b->answer = 1;
-    store_submit(b->store, op);
-    settle(b);
+    store_submit(b->bench.store, op);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, 0);
-    assert_int_equal(jobs_stats(b->jobs)->unfinished, 0);
+    assert_int_equal(jobs_stats(b->bench.jobs)->unfinished, 0);
 }
 
 /* --- Tests -------------------------------------------------------------------------------------*/
 
 static void test_random_graphs(void **state)
 {
-    struct bench *b = *state;
+    struct flows *b = *state;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         b->seed = round;
@@ -436,17 +322,17 @@ static void test_random_graphs(void **state)
     }
 }
 
-static void retry(struct bench *b, int expected)
+static void retry(struct flows *b, int expected)
 {
     b->answer = 1;
-    jobs_flow_retry(b->jobs, &b->flow, on_done, b);
-    settle(b);
+    jobs_flow_retry(b->bench.jobs, &b->flow, on_done, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, expected);
 }
 
 /* Can the store put it back? It failed or was skipped, and no parent stands in the way that stays
  * as it is. */
-static bool predict_return(const struct bench *b, unsigned index, const bool *back)
+static bool predict_return(const struct flows *b, unsigned index, const bool *back)
 {
     const struct node *node = &b->nodes[index];
 
@@ -464,7 +350,7 @@ static bool predict_return(const struct bench *b, unsigned index, const bool *ba
 
 static void test_random_retries(void **state)
 {
-    struct bench *b = *state;
+    struct flows *b = *state;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
         bool back[NODES_MAX];
@@ -501,7 +387,7 @@ static void test_random_retries(void **state)
 
 static void test_cancel(void **state)
 {
-    struct bench *b = *state;
+    struct flows *b = *state;
 
     for (unsigned round = 0; round < ROUNDS / 3; round++) {
         b->seed = 2000 + round;
@@ -510,25 +396,25 @@ static void test_cancel(void **state)
         for (unsigned i = below(b, b->count + 1); i > 0 && b->held_count > 0; i--) {
             finish_any(b);
         }
-        bool left = jobs_stats(b->jobs)->unfinished > 0;
+        bool left = jobs_stats(b->bench.jobs)->unfinished > 0;
         b->answer = 1;
-        jobs_flow_cancel(b->jobs, &b->flow, on_done, b);
-        settle(b);
+        jobs_flow_cancel(b->bench.jobs, &b->flow, on_done, b);
+        bench_settle(&b->bench);
         assert_int_equal(b->answer, left ? 0 : HUB_ERR_CONFLICT);
-        assert_int_equal(jobs_stats(b->jobs)->unfinished, 0);
+        assert_int_equal(jobs_stats(b->bench.jobs)->unfinished, 0);
         assert_int_equal(b->held_count, 0);
     }
 }
 
 static void test_unknown_flow(void **state)
 {
-    struct bench *b = *state;
+    struct flows *b = *state;
 
-    b->flow = jobs_next_id(b->jobs);
+    b->flow = jobs_next_id(b->bench.jobs);
     retry(b, HUB_ERR_NOT_FOUND);
     b->answer = 1;
-    jobs_flow_cancel(b->jobs, &b->flow, on_done, b);
-    settle(b);
+    jobs_flow_cancel(b->bench.jobs, &b->flow, on_done, b);
+    bench_settle(&b->bench);
     assert_int_equal(b->answer, HUB_ERR_NOT_FOUND);
 }
 
