@@ -66,6 +66,14 @@ function(hub_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS unit)
 endfunction()
 
+# hub_test_needs(TEST PATH): the test is listed as disabled where the data it reads is not there.
+function(hub_test_needs name path)
+  if(HUB_TESTS AND NOT EXISTS ${path})
+    message(WARNING "${path} is not there: ${name} is disabled")
+    set_tests_properties(${name} PROPERTIES DISABLED TRUE)
+  endif()
+endfunction()
+
 # hub_fuzzer(NAME SOURCES … LIBS …): a libFuzzer program, built with HUB_FUZZ only.
 function(hub_fuzzer name)
   if(NOT HUB_FUZZ)
