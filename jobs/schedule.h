@@ -136,7 +136,7 @@ struct schedule_run {
     bool by_hand;
     bool misfired;     /* it fired although it was missed, as `misfire` says */
     uint32_t missed;   /* MISSED: so many ticks up to this one; after 1,001 counting ends */
-    struct id job;     /* FIRED */
+    struct id job;     /* FIRED: the job, or the flow */
     struct str reason; /* REFUSED */
 };
 

@@ -437,9 +437,13 @@ struct store_job_resolve {
 /* A flow and all its jobs, or none of them. Jobs come after those that they name in `after`; each
  * has the flow's id in `flow`. Results: 0; what JOB_INSERT says of a job (`ret_item` is which);
  * HUB_ERR_CONFLICT if the scope is known and the request the same: `ret_existing` is that flow. A
- * scope is free again with its flow, and once its expires_at is not after created_at. */
+ * scope is free again with its flow, and once its expires_at is not after created_at.
+ *
+ * A flow that a schedule makes brings its tick, as a job does in JOB_INSERT; the run's `job` becomes
+ * the flow's id. */
 struct store_flow_insert {
     struct flow_record flow;
+    struct store_tick *tick; /* NULL: no schedule made it */
     struct store_idempotency idempotency;
     struct flow_item *items;
     unsigned item_count;

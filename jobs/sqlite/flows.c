@@ -207,22 +207,40 @@ static int insert_items(struct lite *self, struct store_op *op, struct store_op 
     return 0;
 }
 
+/* May it be made, as far as its key and its schedule go? Sets op->err. */
+static int claim(struct lite *self, struct store_op *op)
+{
+    const struct store_flow_insert *insert = &op->flow_insert;
+    int err = insert->idempotency.given ? claim_scope(self, op) : 0;
+
+    return err == 0 && op->err == 0 && insert->tick ? lite_tick_look(self, op, insert->tick) : err;
+}
+
+static int insert_all(struct lite *self, struct store_op *op, struct store_op *scratch)
+{
+    struct store_tick *tick = op->flow_insert.tick;
+    int err = insert_flow(self, &op->flow_insert);
+
+    if (err == 0) {
+        err = insert_items(self, op, scratch);
+    }
+    if (err == 0 && tick) {
+        tick->run.job = op->flow_insert.flow.id;
+        err = lite_tick_write(self, tick);
+    }
+    return err;
+}
+
 int lite_flow_insert(struct lite *self, struct store_op *op)
 {
     struct store_op *scratch = store_op_new(STORE_JOB_INSERT);
-    int err = scratch ? 0 : HUB_ERR_NOMEM;
+    int err = scratch ? claim(self, op) : HUB_ERR_NOMEM;
 
-    if (err == 0 && op->flow_insert.idempotency.given) {
-        err = claim_scope(self, op);
-    }
     if (err == 0 && op->err == 0) {
         err = check_items(self, op, scratch);
     }
     if (err == 0 && op->err == 0) {
-        err = insert_flow(self, &op->flow_insert);
-    }
-    if (err == 0 && op->err == 0) {
-        err = insert_items(self, op, scratch);
+        err = insert_all(self, op, scratch);
     }
     store_op_free(scratch);
     return err;

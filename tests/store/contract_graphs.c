@@ -69,6 +69,51 @@ static struct store_op *retry_flow(struct harness *h, struct id id)
     return op;
 }
 
+static int64_t a_schedule(struct harness *h)
+{
+    struct store_op *op = harness_op(h, STORE_SCHEDULE_PUT);
+
+    op->schedule_put.schedule = (struct schedule_record){
+        .name = STR("nightly"),
+        .spec = STR("{}"),
+        .created_by = STR("me"),
+        .created_at = h->now,
+        .updated_at = h->now,
+    };
+    assert_int_equal(harness_run(h, op), 0);
+    return op->schedule_put.schedule.seq;
+}
+
+/* A tick makes its flow once, and one that makes none is not written either. */
+static void test_a_tick_makes_a_flow(void **state)
+{
+    struct harness *h = *state;
+    struct store_tick tick = {
+        .schedule = a_schedule(h),
+        .run = {.tick = 5000, .at = h->now, .outcome = SCHEDULE_FIRED},
+        .cursor_at = 5000,
+        .purge_at = h->now + 1000,
+    };
+    const struct id absent = harness_id(h);
+    struct store_op *broken = chain_op(h, 2);
+    broken->flow_insert.tick = &tick;
+    broken->flow_insert.items[0].job.after = &absent;
+    broken->flow_insert.items[0].job.after_count = 1;
+    assert_int_equal(harness_run(h, broken), HUB_ERR_NOT_FOUND);
+
+    struct store_op *flow = chain_op(h, 2);
+    flow->flow_insert.tick = &tick;
+    assert_int_equal(harness_run(h, flow), 0);
+    struct store_op *again = chain_op(h, 2);
+    again->flow_insert.tick = &tick;
+    assert_int_equal(harness_run(h, again), HUB_ERR_CONFLICT);
+    struct store_op *runs = harness_op(h, STORE_SCHEDULE_RUNS);
+    runs->schedule_runs = (struct store_schedule_runs){.schedule = tick.schedule, .limit = 2};
+    assert_int_equal(harness_run(h, runs), 0);
+    assert_int_equal(runs->schedule_runs.ret_count, 1);
+    assert_id(runs->schedule_runs.ret_runs[0].job, flow->flow_insert.flow.id);
+}
+
 static void test_a_flow_is_inserted_whole(void **state)
 {
     struct harness *h = *state;
@@ -303,6 +348,7 @@ int contract_graphs(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_a_flow_is_inserted_whole),
+        STORE_TEST(test_a_tick_makes_a_flow),
         STORE_TEST(test_one_bad_job_leaves_nothing),
         STORE_TEST(test_a_key_makes_one_flow),
         STORE_TEST(test_policies),
