@@ -155,6 +155,8 @@ bool body_feed(struct http_exchange *exchange, struct str *in)
         self->owes_continue = false;
         if (err == 0) {
             err = take_piece(exchange, piece);
+        } else {
+            exchange->server->stats.requests_malformed++;
         }
         if (err < 0) {
             body_fail(exchange, err, why_refused(err));

@@ -4,7 +4,8 @@
 //   accept   the server answers each of `count` requests in a way that is not a refusal, and the
 //            connection then still serves another request (`keeps: false`: it is closed instead)
 //
-// `rfc` names the section the rule comes from. The paths exist in hubd and in the test server.
+// `rfc` names the section the rule comes from. `inBody`: the handler has the request already when
+// the rule is broken. They are written for the test server; aimed() makes them those of another.
 
 const H = 'Host: localhost\r\n';
 const get = (fields = '', line = 'GET /healthz HTTP/1.1') => `${line}\r\n${H}${fields}\r\n`;
@@ -206,8 +207,6 @@ accept('9112 §9.3.2', 'three requests at once', get() + get() + get(), { count:
 accept('9112 §9.3.2', 'bodies between requests', post('Content-Length: 5\r\n', 'hello') + get() + chunked('3\r\nabc\r\n0\r\n\r\n') + get(), { count: 4 });
 refuse(400, '9112 §6.3', 'what follows a body of Content-Length is a request of its own', post('Content-Length: 5\r\n', 'helloX').concat('\0'));
 
-export const headVectors = vectors.slice();
-
 // --- Chunked bodies: refused when the handler has the request already ---------------------------
 const bad = (rfc, name, body) => vectors.push({ kind: 'refuse', status: 400, rfc, name: `chunks: ${name}`, bytes: chunked(body), inBody: true });
 bad('9112 §7.1', 'an empty size', '\r\nhello\r\n0\r\n\r\n');
@@ -251,3 +250,14 @@ accept('9112 §7.1.2', 'chunks: trailers, dropped', chunked('5\r\nhello\r\n0\r\n
 accept('9112 §7.1', 'chunks: many of one byte', chunked(`${'1\r\nx\r\n'.repeat(500)}0\r\n\r\n`));
 
 export default vectors;
+
+/**
+ * The same vectors for hubd, which would refuse some for reasons of its own before it has read them:
+ * bodies of any kind are taken at `path` from who sends `fields` (a key) only, and parameters that
+ * it does not know are an error wherever there is something.
+ */
+export const aimed = (path, fields) => vectors.map((vector) => ({
+  ...vector,
+  bytes: vector.bytes.replaceAll('GET /healthz?', 'GET /nowhere?')
+    .replaceAll(/POST \/v1\/jobs (HTTP\/1\.\d\r\nHost: localhost\r\n)/g, `POST ${path} $1${fields}`),
+}));
