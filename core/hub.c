@@ -54,8 +54,9 @@ struct hub {
     uv_async_t store_wake;
     uv_timer_t tick_timer;  /* when the engine wants to be called next */
     uv_timer_t drain_timer; /* when draining, and each phase after it, must end */
-    uv_prepare_t prepare;   /* once a turn: see on_prepare() */
-    uv_idle_t idle;         /* makes the loop turn once more without waiting */
+    uv_timer_t watchdog;
+    uv_prepare_t prepare; /* once a turn: see on_prepare() */
+    uv_idle_t idle;       /* makes the loop turn once more without waiting */
     uv_signal_t signals[SIGNAL_COUNT];
     bool tick_due;
     bool server_drained;
@@ -272,7 +273,7 @@ static void announce(struct hub *self, int port)
 
     printf("hubd ready http://%s%s%s:%d\n", v6 ? "[" : "", address, v6 ? "]" : "", port);
     fflush(stdout);
-    notify_service_manager("READY=1");
+    notify_ready();
     log_info(self->log, "hub", "ready", "address=%s port=%d socket=%s pid=%d", address, port,
              self->config->socket, (int)getpid());
 }
@@ -370,6 +371,7 @@ static void on_scanned(void *context)
     if (self->phase == HUB_SERVING) {
         accounts_refresh(self->accounts);
         supervisor_each(self->supervisor, offer_room, self);
+        notify_ready(); /* what ends a reload; otherwise it says nothing new */
     } else if (self->phase == HUB_SCANNING) {
         self->phase = HUB_LOADING;
         api_load_keys(self->api, self->admin_key_path, on_keys_loaded, self);
@@ -499,7 +501,7 @@ static void on_server_drained(void *context)
 static void drain(struct hub *self)
 {
     log_info(self->log, "hub", "draining", "in_flight=%u", jobs_in_flight(self->jobs));
-    notify_service_manager("STOPPING=1");
+    notify_stopping();
     self->phase = HUB_DRAINING;
     api_set_phase(self->api, API_DRAINING);
     schedules_drain(self->schedules);
@@ -517,6 +519,9 @@ static void reload(struct hub *self)
     struct hub_error error = {0};
     struct config fresh;
 
+    if (self->phase == HUB_SERVING) {
+        notify_reloading();
+    }
     if (config_reload(self->config, &fresh, &error) < 0) {
         log_error(self->log, "hub", "the settings are wrong and stay as they were", "why=%s",
                   log_quote(str_from_c(error.detail), quoted, sizeof quoted));
@@ -558,6 +563,7 @@ static int init_loop(struct hub *self, struct hub_error *error)
     uv_async_init(&self->loop, &self->store_wake, on_store_wake);
     uv_timer_init(&self->loop, &self->tick_timer);
     uv_timer_init(&self->loop, &self->drain_timer);
+    notify_watch(&self->watchdog, &self->loop);
     uv_prepare_init(&self->loop, &self->prepare);
     uv_idle_init(&self->loop, &self->idle);
     self->store_wake.data = self->tick_timer.data = self->drain_timer.data = self;
