@@ -8,7 +8,8 @@
 const char *const OUTCOME_NAMES[OUTCOME_END] = {"open", "accepted", "rejected", "deferred",
                                                 "suppressed"};
 
-#define LOCAL_ID_MAX 200
+#define LOCAL_ID_MAX    200
+#define ENVELOPE_ID_MAX 100
 
 void letter_init(struct letter *self, const hub_host *host, hub_job *job)
 {
@@ -178,6 +179,30 @@ static int read_envelope(struct letter *self, struct hub_error *error)
     return err < 0 ? err : collect_recipients(self, to.count > 0 ? &to : NULL, error);
 }
 
+/* RFC 3461 §4.4: at most 100 characters of xtext, in which '+' and '=' take three. */
+static int read_envelope_id(struct letter *self, struct str text, struct hub_error *error)
+{
+    size_t encoded = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f) {
+            return hub_fail(error, HUB_ERR_INVALID_INPUT,
+                            "/dsn/envelope_id: printable ASCII without blanks");
+        }
+        encoded += text.ptr[i] == '+' || text.ptr[i] == '=' ? 3 : 1;
+    }
+    if (encoded > ENVELOPE_ID_MAX) {
+        return hub_fail(error, HUB_ERR_INVALID_INPUT,
+                        "/dsn/envelope_id: more than %d characters, '+' and '=' counted thrice",
+                        ENVELOPE_ID_MAX);
+    }
+    const char *copy = arena_strdup(&self->arena, text);
+    if (!copy) {
+        return no_memory(error);
+    }
+    self->dsn_envelope_id = str_of(copy, text.len);
+    return 0;
+}
+
 static int read_dsn(struct letter *self, struct hub_error *error)
 {
     static const char *const NAMES[] = {"success", "failure", "delay", "never"};
@@ -200,20 +225,12 @@ static int read_dsn(struct letter *self, struct hub_error *error)
     if (json_get_str(dsn, "return", &text)) {
         self->dsn_return = str_eq(text, STR("full")) ? 'F' : 'H';
     }
-    if (json_get_str(dsn, "envelope_id", &text)) {
-        for (size_t i = 0; i < text.len; i++) {
-            if (text.ptr[i] <= 0x20 || text.ptr[i] >= 0x7f) {
-                return hub_fail(error, HUB_ERR_INVALID_INPUT,
-                                "/dsn/envelope_id: printable ASCII without blanks");
-            }
-        }
-        const char *copy = arena_strdup(&self->arena, text);
-        if (!copy) {
-            return no_memory(error);
-        }
-        self->dsn_envelope_id = str_of(copy, text.len);
-    }
-    return 0;
+    return json_get_str(dsn, "envelope_id", &text) ? read_envelope_id(self, text, error) : 0;
+}
+
+bool letter_wants_dsn(const struct letter *self)
+{
+    return self->dsn_notify != 0 || self->dsn_return != 0 || self->dsn_envelope_id.len > 0;
 }
 
 /* --- Message-ID --------------------------------------------------------------------------------*/

@@ -88,6 +88,9 @@ void letter_release(struct letter *self);
 HUB_MUST_CHECK int letter_read(struct letter *self, struct json_object *input,
                                struct hub_error *error);
 
+/* Anything of DSN (RFC 3461): then a relay must offer it. */
+bool letter_wants_dsn(const struct letter *self);
+
 /* compose.c: headers and body. */
 HUB_MUST_CHECK int letter_compose(struct letter *self, struct hub_error *error);
 

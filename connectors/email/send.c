@@ -269,22 +269,27 @@ static bool mark_leaving(struct delivery *self)
     return self->marked;
 }
 
-static bool to_other_line(struct delivery *self)
-{
-    pthread_mutex_lock(&self->email->lock);
-    self->lane->current = NULL;
-    self->lane = NULL;
-    pthread_mutex_unlock(&self->email->lock);
-    relay_submit(self->relay, self, LINE_CURL);
-    return false;
-}
-
 void send_elsewhere(struct delivery *self)
 {
     pthread_mutex_lock(&self->email->lock);
     self->relay->only_curl = true;
+    self->lane->current = NULL;
+    self->lane = NULL;
     pthread_mutex_unlock(&self->email->lock);
-    (void)to_other_line(self);
+    relay_submit(self->relay, self, LINE_CURL);
+}
+
+/* What is asked for is done or refused, never left out. False: the job has ended. */
+static bool can_carry(struct delivery *self)
+{
+    if (letter_wants_dsn(&self->letter) && self->lane->line->transport == &TRANSPORT_CURL) {
+        end_failed(
+            self, "dsn_unsupported",
+            "/dsn: this account's messages are carried by libcurl, which cannot ask for "
+            "notifications: that takes tls starttls or none, TLS 1.2, and AUTH PLAIN or LOGIN.");
+        return false;
+    }
+    return true;
 }
 
 static bool is_cancelled(struct delivery *self)
@@ -295,13 +300,12 @@ static bool is_cancelled(struct delivery *self)
 bool send_prepare(struct delivery *self)
 {
     struct hub_error error = {0};
-    bool esmtp = self->lane->line->transport == &TRANSPORT_ESMTP;
     if (is_cancelled(self)) {
         end_failed(self, "cancelled", "The job was cancelled.");
         return false;
     }
-    if (self->reader) {
-        return mark_leaving(self); /* it came from the other line, all ready */
+    if (self->reader) { /* it came from the other line, all ready */
+        return can_carry(self) && mark_leaving(self);
     }
     self->reader = malloc(sizeof *self->reader);
     int err =
@@ -310,10 +314,7 @@ bool send_prepare(struct delivery *self)
         end_error(self, &error);
         return false;
     }
-    if (!esmtp && (self->letter.dsn_notify || self->letter.dsn_return)) {
-        end_failed(self, "dsn_unsupported",
-                   "libcurl, which carries this account's messages, cannot ask for DSN: that takes "
-                   "STARTTLS or none, and no given AUTH method.");
+    if (!can_carry(self)) {
         return false;
     }
     if (!check_leaving(self)) {
@@ -333,9 +334,6 @@ bool send_prepare(struct delivery *self)
     if (err < 0) {
         end_error(self, &error);
         return false;
-    }
-    if (self->letter.utf8 && esmtp) {
-        return to_other_line(self); /* without DSN, if there is one: SMTPUTF8 is what counts */
     }
     return mark_leaving(self);
 }
@@ -605,9 +603,9 @@ static unsigned line_for(struct relay *relay)
     pthread_mutex_lock(&relay->email->lock);
     bool only_curl = relay->only_curl;
     pthread_mutex_unlock(&relay->email->lock);
-    bool given = account->auth == AUTH_PLAIN || account->auth == AUTH_LOGIN ||
-                 account->auth == AUTH_CRAM_MD5 || account->auth == AUTH_XOAUTH2;
-    return account->tls == TLS_IMPLICIT || given || only_curl ? LINE_CURL : LINE_ESMTP;
+    bool curl = account->tls == TLS_IMPLICIT || account->auth == AUTH_XOAUTH2 ||
+                account->auth == AUTH_CRAM_MD5 || only_curl;
+    return curl ? LINE_CURL : LINE_ESMTP;
 }
 
 static void submit(struct delivery *self)

@@ -1,8 +1,8 @@
 /*
  * transport.h — one way to carry messages to a relay. There are two:
  *
- *     transport_esmtp.c   libesmtp: STARTTLS and plain, pipelined
- *     transport_curl.c    libcurl: implicit TLS, XOAUTH2, SMTPUTF8, a given AUTH mechanism
+ *     transport_esmtp.c   libesmtp: STARTTLS and plain, pipelined, DSN
+ *     transport_curl.c    libcurl: implicit TLS, XOAUTH2, CRAM-MD5, TLS 1.3 alone
  *
  * Both are told of one connection and get their messages from lane_next(), one after the other, for
  * as long as the connection is good; so a connection outlives jobs.
@@ -52,6 +52,8 @@ enum stage {
     X(TOO_LARGE, "too_large", false, "The message is larger than the relay takes.")                \
     X(SMTPUTF8_MISSING, "smtputf8_missing", false,                                                 \
       "The relay does not take addresses beyond ASCII.")                                           \
+    X(DSN_MISSING, "dsn_missing", false,                                                           \
+      "The relay does not offer delivery status notifications.")                                   \
     X(TIMEOUT, "timeout", true, "The relay took too long.")                                        \
     X(LOST, "connection_lost", true, "The connection broke.")                                      \
     X(PROTOCOL, "protocol_error", true, "What the relay sent is no SMTP.")                         \

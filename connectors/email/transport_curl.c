@@ -1,5 +1,5 @@
 /*
- * transport_curl.c — libcurl: implicit TLS, XOAUTH2, SMTPUTF8, a given AUTH mechanism.
+ * transport_curl.c — libcurl: implicit TLS, XOAUTH2, CRAM-MD5, relays that speak TLS 1.3 alone.
  *
  * One easy handle a connection; libcurl keeps it between transfers. It is given the lane's
  * connection once, and when it asks for another one the lane's has ended.

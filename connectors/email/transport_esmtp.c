@@ -18,12 +18,18 @@
  *     leaves is read before it leaves, and MAIL does not without them
  *   - what came in one piece with the answer to STARTTLS counts as if it had come under TLS: then
  * the connection is ended
+ *   - it takes the first mechanism that it knows: of those that the account does not name it gets
+ * to see nothing
+ *   - CRAM-MD5 it cannot load: it looks for sasl-cram-md5.so where sasl-crammd5.so is. A relay that
+ *     has nothing else goes to libcurl too
  *   - a password that was refused (535) it tries again by every other mechanism there is, which
  * locks people out: the second attempt does not leave
  *   - CHUNKING costs it 40 ms a message with Postfix: it does not get to see that word
  *   - a SIZE that the server has told is not looked at: MAIL does not leave
  *   - its timeouts are per read, so that a byte now and then keeps it for hours: lane_allow()
- *   - it falls over long ENVID and ORCPT: what might not fit is left out
+ *   - it falls over a long ORCPT, which is then left out; ENVID is short enough (letter.c)
+ *   - it knows no SMTPUTF8: the parameters come with the reverse path, whose closing bracket, which
+ *     it writes behind them, becomes their last letter before it leaves
  * Nothing is left to it to compose, fold or encode; addresses have been checked twice.
  */
 #include "email.h"
@@ -41,9 +47,14 @@
 /* Declared by the header only if an old macro of OpenSSL's is there. */
 int smtp_starttls_set_ctx(smtp_session_t session, SSL_CTX *ctx);
 
+/* What stands behind the reverse path, but for its last letter. RFC 6531 §3.4: who offers SMTPUTF8
+ * offers 8BITMIME. */
+#define UTF8_PARAMETERS "> SMTPUTF8 BODY=8BITMIM"
+#define UTF8_PATH_MAX   (ADDRESS_MAX + sizeof UTF8_PARAMETERS)
 #define CIPHERS         "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
 #define ORCPT_MAX       80
 #define LINE_MAX_BYTES  1024
+#define MASKED          SIZE_MAX
 #define GREETING_EXTRA  2
 #define BYTES_PER_MS    1    /* the slowest that a relay may take content */
 #define STAGE_TIMEOUT_S 3600 /* libesmtp's own, which must never be the one that ends it */
@@ -59,6 +70,7 @@ struct esmtp {
     bool heard;             /* any reply to `current` */
     char line[LINE_MAX_BYTES];
     size_t line_len;
+    size_t word_len; /* of the mechanism that is being read; MASKED: it is none of ours */
     bool quitting, in_ehlo, starttls_sent, tls, auth_sent, authenticated;
 };
 
@@ -82,10 +94,30 @@ static void take_line(struct esmtp *self, struct str line)
 /* CHUNKING must not be seen: libesmtp would use BDAT, to which servers answer twice in a row, and
  * the second answer waits for an acknowledgement that comes 40 ms late. No capability that begins
  * with C is of use; what we are shown are the very bytes that libesmtp is about to read. */
-static void hide_chunking(const struct esmtp *self, const char *byte)
+static void hide_chunking(const struct esmtp *self, char *byte)
 {
-    if (self->in_ehlo && self->line_len == 4 && (*byte == 'C' || *byte == 'c')) {
-        *(char *)(uintptr_t)byte = 'X';
+    if (self->line_len == 4 && (*byte == 'C' || *byte == 'c')) {
+        *byte = 'X';
+    }
+}
+
+/* Of "AUTH LOGIN PLAIN" the account's method alone is seen: from the first letter on in
+ * which a word differs it becomes X, so that it is known byte by byte. */
+static void hide_mechanisms(struct esmtp *self, char *byte)
+{
+    static const char *const NAMES[] = {[AUTH_PLAIN] = "PLAIN", [AUTH_LOGIN] = "LOGIN"};
+    bool given = self->account->auth < sizeof NAMES / sizeof NAMES[0];
+    const char *name = given ? NAMES[self->account->auth] : NULL;
+    if (!name || self->line_len < 8 || strncasecmp(self->line + 4, "AUTH", 4) != 0) {
+        return;
+    }
+    if (self->line_len == 8 || *byte == ' ' || *byte == '=' || *byte == '\r' || *byte == '\n') {
+        self->word_len = 0;
+    } else if (self->word_len < strlen(name) && strncasecmp(byte, name + self->word_len, 1) == 0) {
+        self->word_len++;
+    } else {
+        self->word_len = MASKED;
+        *byte = 'X';
     }
 }
 
@@ -93,7 +125,10 @@ static void take_input(struct esmtp *self, struct str bytes)
 {
     bool extra = false;
     for (size_t i = 0; i < bytes.len; i++) {
-        hide_chunking(self, &bytes.ptr[i]);
+        if (self->in_ehlo) {
+            hide_chunking(self, (char *)(uintptr_t)&bytes.ptr[i]);
+            hide_mechanisms(self, (char *)(uintptr_t)&bytes.ptr[i]);
+        }
         char c = bytes.ptr[i];
         extra = extra || (self->starttls_sent && !self->tls && self->line_len == 0 && i > 0);
         if (c != '\n' && self->line_len + 1 < sizeof self->line) {
@@ -126,6 +161,22 @@ static void check_mail(struct esmtp *self)
     } else if (self->current && server->size_max > 0 &&
                self->current->letter.message.size > server->size_max) {
         lane_abort(self->lane, FAILURE_TOO_LARGE);
+    } else if (self->current && self->current->letter.utf8 && !server->smtputf8) {
+        lane_abort(self->lane, FAILURE_SMTPUTF8_MISSING);
+    } else if (self->current && letter_wants_dsn(&self->current->letter) && !server->dsn) {
+        lane_abort(self->lane, FAILURE_DSN_MISSING);
+    }
+}
+
+/* The bracket that libesmtp has put behind our parameters. */
+static void complete_parameters(struct esmtp *self, struct str command)
+{
+    static const struct str OPEN = STR_INIT(UTF8_PARAMETERS ">");
+    const char *open = memmem(command.ptr, command.len, OPEN.ptr, OPEN.len);
+    if (open) {
+        *(char *)(uintptr_t)(open + OPEN.len - 1) = 'E';
+    } else {
+        lane_abort(self->lane, FAILURE_PROTOCOL);
     }
 }
 
@@ -152,6 +203,9 @@ static void take_output(struct esmtp *self, struct str bytes)
     const char *mail = memmem(bytes.ptr, bytes.len, MAIL.ptr, MAIL.len);
     if (mail && (mail == bytes.ptr || mail[-1] == '\n')) {
         check_mail(self);
+        if (self->current && self->current->letter.utf8) {
+            complete_parameters(self, str_slice(bytes, (size_t)(mail - bytes.ptr), bytes.len));
+        }
     }
 }
 
@@ -210,29 +264,39 @@ static void add_recipient(struct esmtp *self, const struct letter *letter,
     } else if (letter->dsn_notify) {
         smtp_dsn_set_notify(added, (enum notify_flags)letter->dsn_notify);
     }
-    if (letter->dsn_notify && address.len <= ORCPT_MAX) {
+    if (letter->dsn_notify && address.len <= ORCPT_MAX && !recipient->mailbox->utf8) {
         smtp_dsn_set_orcpt(added, "rfc822", address.ptr);
     }
+}
+
+/* libesmtp copies it. */
+static bool set_reverse_path(struct esmtp *self, const struct letter *letter)
+{
+    char path[UTF8_PATH_MAX];
+    const char *address = letter->reverse_path.len > 0 ? letter->reverse_path.ptr : NULL;
+    if (letter->utf8) {
+        snprintf(path, sizeof path, "%s" UTF8_PARAMETERS, address ? address : "");
+        address = path;
+    }
+    return smtp_set_reverse_path(self->message, address);
 }
 
 static bool add_message(struct esmtp *self, struct delivery *delivery)
 {
     struct letter *letter = &delivery->letter;
     self->message = smtp_add_message(self->session);
-    if (!self->message) {
+    if (!self->message || !set_reverse_path(self, letter)) {
         return false;
     }
     self->current = delivery;
     self->replies = 0;
     self->heard = false;
-    smtp_set_reverse_path(self->message,
-                          letter->reverse_path.len ? letter->reverse_path.ptr : NULL);
     smtp_set_messagecb(self->message, content, delivery);
     smtp_size_set_estimate(self->message, letter->message.size);
     if (letter->dsn_return) {
         smtp_dsn_set_ret(self->message, letter->dsn_return == 'F' ? Ret_FULL : Ret_HDRS);
     }
-    if (letter->dsn_envelope_id.len > 0 && letter->dsn_envelope_id.len <= ORCPT_MAX) {
+    if (letter->dsn_envelope_id.len > 0) {
         smtp_dsn_set_envid(self->message, letter->dsn_envelope_id.ptr);
     }
     for (size_t i = 0; i < letter->recipient_count; i++) {
@@ -465,7 +529,8 @@ static struct delivery *leftover(struct esmtp *self, int error)
     if (self->lane->carried > 0 && !self->heard && failure == FAILURE_LOST) {
         return delivery;
     }
-    if (failure == FAILURE_TLS) { /* with another version it may be one */
+    bool cram = failure == FAILURE_AUTH_MISSING && strcasestr(self->lane->server.auth, "CRAM-MD5");
+    if (failure == FAILURE_TLS || cram) { /* with another version, or mechanism, it may be one */
         send_elsewhere(delivery);
         return NULL;
     }

@@ -3,17 +3,17 @@
 //   node tests/bench/email.mjs [--messages N] [--rounds N] [--build DIR]
 //
 // Three subjects in each round: the connector alone (bench_email), hubd from the POST to the job's
-// end, and nodemailer with its pool. STARTTLS goes to a real Postfix (smtp-sink has none), which is
-// the slowest of all parts there: what counts then is the CPU time.
+// end, and nodemailer with its pool. smtp-sink has no STARTTLS: stunnel in front of it has.
 
 import { spawn, spawnSync } from "node:child_process";
+import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import nodemailer from "nodemailer";
 
-import { makeAuthority, ownAddress, startPostfix } from "../e2e/lib/postfix.mjs";
+import { makeAuthority, ownAddress, reachable } from "../e2e/lib/postfix.mjs";
 import { Hubd } from "./lib/hubd.mjs";
 import { describeMachine } from "./lib/machine.mjs";
 import { sleep } from "./lib/process.mjs";
@@ -128,20 +128,27 @@ async function compare(title, account, messages) {
 }
 
 const limits = { connections: CONNECTIONS, messages_per_connection: 5000 };
-const host = ownAddress();
-const sink = spawn("smtp-sink", ["-u", "nobody", `${host}:2525`, "1000"], { stdio: "ignore" });
-process.on("exit", () => sink.kill());
-await sleep(300);
+const host = ownAddress(), tlsHost = ownAddress(); // both on 2525, which connectors may reach
+const children = [];
+process.on("exit", () => children.forEach((one) => one.kill()));
+async function start(host, command, ...args) {
+  children.push(spawn(command, args, { stdio: "ignore" }));
+  for (const until = Date.now() + 5000; !await reachable(host, 2525);) {
+    if (Date.now() > until) throw new Error(`${command} does not listen`);
+    await sleep(20);
+  }
+}
+
+await start(host, "smtp-sink", "-u", "nobody", `${host}:2525`, "1000");
 await compare("plain   ", { host, port: 2525, tls: "none", limits }, count);
-sink.kill();
 
 const authority = makeAuthority();
-const relay = await startPostfix({
-  tls: authority.issue(["DNS:relay.example.test"]),
-  extra: "default_transport = discard\nvirtual_transport = discard",
-});
-await compare("STARTTLS", { host: relay.host, port: 2525, server_name: "relay.example.test",
-  ca: authority.ca, limits }, Math.min(count, 2000));
-await relay.stop();
+const { certFile, keyFile } = authority.issue(["DNS:relay.example.test"]);
+const config = path.join(authority.folder, "stunnel.conf");
+fs.writeFileSync(config, ["foreground = yes", "pid =", "debug = 3", "[smtp]", "protocol = smtp",
+  `accept = ${tlsHost}:2525`, `connect = ${host}:2525`, `cert = ${certFile}`, `key = ${keyFile}`, ""].join("\n"));
+await start(tlsHost, "stunnel4", config);
+await compare("STARTTLS", { host: tlsHost, port: 2525, server_name: "relay.example.test",
+  ca: authority.ca, limits }, count);
 console.log(JSON.stringify(describeMachine()));
 process.exit(0);

@@ -98,9 +98,10 @@ const withServer = (script, options, body) => async () => {
 };
 
 describe('servers that do not behave', { concurrency: 4 }, () => {
-  const BOTH = { libesmtp: {}, libcurl: { auth: { method: 'plain', username: 'u', password: 'p' } } };
+  const XOAUTH2 = { method: 'xoauth2', username: 'u', access_token: 'p' };
+  const BOTH = { libesmtp: {}, libcurl: { auth: XOAUTH2 } };
   for (const [name, settings] of Object.entries(BOTH)) {
-    const caps = name === 'libcurl' ? ['PIPELINING', 'AUTH PLAIN'] : ['PIPELINING'];
+    const caps = name === 'libcurl' ? ['PIPELINING', 'AUTH XOAUTH2'] : ['PIPELINING'];
     const script = (other) => polite((verb, ...more) =>
       other(verb, ...more) ?? (verb === 'AUTH' ? '235 ok' : undefined), caps);
 
@@ -235,7 +236,7 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
     });
     test(`${name}: SIZE is looked at before DATA`, async () => {
       const server = await scripted(polite((verb) => (verb === 'AUTH' ? '235 ok' : undefined),
-        ['SIZE 200', 'AUTH PLAIN']));
+        ['SIZE 200', 'AUTH XOAUTH2']));
       const job = await run({ host: server.host, ...settings });
       server.close();
       assert.equal(job.error.code, 'too_large', JSON.stringify(job.error));
@@ -243,11 +244,42 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
     });
     test(`${name}: no AUTH offered: nothing is sent without it`, async () => {
       const server = await scripted(polite(() => undefined, ['PIPELINING']));
-      const auth = { username: 'u', password: 'p', method: name === 'libcurl' ? 'plain' : 'auto' };
+      const auth = settings.auth ?? { username: 'u', password: 'p' };
       const job = await run({ host: server.host, auth });
       server.close();
       assert.equal(job.error.code, 'auth_missing', JSON.stringify(job.error));
       assert.ok(!server.seen.some((line) => line.startsWith('MAIL')), server.seen.join('|'));
+    });
+    test(`${name}: SMTPUTF8 that is not offered is missed before MAIL`, async () => {
+      const server = await scripted(script(() => undefined));
+      const job = await run({ host: server.host, ...settings }, { ...MESSAGE, to: ['ä@example.test'] });
+      server.close();
+      assert.equal(job.error.code, 'smtputf8_missing', JSON.stringify(job.error));
+      assert.equal(job.error.retryable, false);
+      assert.ok(!server.seen.some((line) => line.startsWith('MAIL')), server.seen.join('|'));
+    });
+    test(`${name}: SMTPUTF8 stands in MAIL, with SIZE and without`, async () => {
+      for (const more of [['SIZE 1000000'], []]) {
+        const server = await scripted(polite((verb) => (verb === 'AUTH' ? '235 ok' : undefined),
+          ['PIPELINING', '8BITMIME', 'SMTPUTF8', 'AUTH XOAUTH2', ...more]));
+        const used = await account({ host: server.host, ...settings });
+        for (const from of ['ä@example.test', 'a@example.test']) {
+          const job = await hub.run('email.send', { ...MESSAGE, from, to: ['ö@example.test'] },
+            { account: used, max_attempts: 1 });
+          assert.equal(job.state, 'succeeded', JSON.stringify(job.error));
+        }
+        const plain = await hub.run('email.send', MESSAGE, { account: used, max_attempts: 1 });
+        assert.equal(plain.state, 'succeeded', JSON.stringify(plain.error));
+        server.close();
+        const [first, second, third] = server.seen.filter((line) => line.startsWith('MAIL'))
+          .map((line) => Buffer.from(line, 'latin1').toString());
+        assert.match(first, /^MAIL FROM:<ä@example\.test>( (SMTPUTF8|BODY=8BITMIME|SIZE=\d+))+$/);
+        assert.match(first, / SMTPUTF8( |$)/);
+        assert.match(second, /^MAIL FROM:<a@example\.test>.* SMTPUTF8( |$)/);
+        assert.match(third, /^MAIL FROM:<a@example\.test>( SIZE=\d+)?$/);
+        assert.ok(server.seen.some((line) => line.startsWith('RCPT TO:<') &&
+          Buffer.from(line, 'latin1').toString() === 'RCPT TO:<ö@example.test>'));
+      }
     });
     test(`${name}: cancelled while it hangs`, withServer(
       script((verb) => (verb === 'MAIL' ? '' : undefined)), {}, async (server) => {
@@ -261,6 +293,47 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
       }));
   }
 
+  test('of the mechanisms that are offered the account\'s is taken', async () => {
+    for (const [method, caps, expected] of [
+      ['plain', 'AUTH CRAM-MD5 PLAINER LOGIN PLAIN', 'AUTH PLAIN'],
+      ['plain', 'AUTH=LOGIN PLAIN', 'AUTH PLAIN'],
+      ['login', 'AUTH PLAIN LOGI LOGIN', 'AUTH LOGIN'],
+      ['login', 'AUTH PLAIN CRAM-MD5', undefined],
+      ['cram_md5', 'AUTH PLAIN CRAM-MD5', 'AUTH CRAM-MD5'],
+      ['auto', 'AUTH CRAM-MD5', 'AUTH CRAM-MD5'], // which libesmtp cannot
+    ]) {
+      const server = await scripted(polite((verb, line, socket) => {
+        if (verb === 'AUTH') socket.left = line.startsWith('AUTH LOGIN') ? 2 : line.endsWith('MD5') ? 1 : 0;
+        else if (socket.left > 0) socket.left--;
+        else return undefined;
+        return socket.left > 0 ? `334 ${Buffer.from('<1@x>').toString('base64')}` : '235 ok';
+      }, ['PIPELINING', caps]));
+      const job = await run({ host: server.host, auth: { method, username: 'u', password: 'p' } });
+      server.close();
+      const said = server.seen.filter((line) => line.startsWith('AUTH'));
+      assert.equal(said.length, expected ? 1 : 0, `${method}, ${caps}: ${said}`);
+      assert.equal(job.error?.code, expected ? undefined : 'auth_missing', JSON.stringify(job.error));
+      if (expected) assert.ok(said[0].startsWith(expected), said[0]);
+    }
+  });
+  test('DSN that is not offered is missed before MAIL; an ENVID of 100 characters fits', async () => {
+    const id = `${'x'.repeat(91)}+==`; // 91 + 3 × 3
+    const dsn = { notify: ['failure'], envelope_id: id };
+    const without = await scripted(polite(() => undefined, ['PIPELINING']));
+    const missed = await run({ host: without.host }, { ...MESSAGE, dsn });
+    without.close();
+    assert.equal(missed.error.code, 'dsn_missing', JSON.stringify(missed.error));
+    assert.ok(!without.seen.some((line) => line.startsWith('MAIL')), without.seen.join('|'));
+    const server = await scripted(polite(() => undefined, ['PIPELINING', 'DSN']));
+    const job = await run({ host: server.host }, { ...MESSAGE, dsn });
+    const long = await run({ host: server.host }, { ...MESSAGE, dsn: { envelope_id: `${id}x` } });
+    server.close();
+    assert.equal(job.state, 'succeeded', JSON.stringify(job.error));
+    assert.ok(server.seen.includes(
+      `MAIL FROM:<a@example.test> ENVID=${'x'.repeat(91)}+2B+3D+3D`), server.seen.join('|'));
+    assert.ok(server.seen.some((line) => /^RCPT TO:<b@example\.test> NOTIFY=FAILURE/.test(line)));
+    assert.match(long.error.message, /\/dsn\/envelope_id/);
+  });
   test('nobody listens; the name is none; the address is not allowed', async () => {
     assert.equal((await run({ host: ownAddress() })).error.code, 'connect_failed');
     assert.equal((await run({ host: 'nowhere.invalid', tls: 'starttls' })).error.code, 'dns_failed');

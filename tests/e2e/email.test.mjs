@@ -287,6 +287,17 @@ print(json.dumps([[p.get_content_type(), p.get_filename(), hashlib.sha256(p.get_
       const other = await run({ to: 'ann@example.test', text: 'x', dsn: { notify: ['delay'] } },
         { account: 'implicit' });
       assert.equal(other.error.code, 'dsn_unsupported');
+      assert.match(other.error.message, /\/dsn: .*starttls/);
+    });
+
+    test('DSN with SMTPUTF8, over STARTTLS, with a given AUTH method', async () => {
+      await sent({ from: 'sender@example.test', to: 'bjørn@example.test', subject: 'dsn-2 ø', text: 'ø',
+        dsn: { notify: ['success'], return: 'full', envelope_id: 'a+b=c' } },
+      { account: 'auth_login' });
+      const raw = (await relay.mail('Original-Envelope-Id: a+b=c'))[0].toString();
+      assert.match(raw, /Final-Recipient: utf-8; ?bjørn@example\.test/i);
+      assert.match(raw, /multipart\/report/);
+      assert.match(raw, /Subject: =\?utf-8\?/i); // the whole message came back
     });
   });
 

@@ -61,7 +61,7 @@ export function makeAuthority(folder = tempFolder('hubd-ca-')) {
   };
 }
 
-async function reachable(host, port) {
+export async function reachable(host, port) {
   return new Promise((resolve) => {
     const socket = net.connect(port, host, () => { socket.destroy(); resolve(true); });
     socket.on('error', () => resolve(false));
