@@ -12,7 +12,8 @@
  *     request.c            what users ask for: cancel, retry, delete
  *     move.c               THE MOVER: the only place where a job's state changes
  *     batches.c            jobs that came together: opened page by page
- *     flows.c              jobs that wait for each other, as a whole; resolve.c: their values
+ *     flows.c              jobs that wait for each other, as a whole; resolve.c: their values;
+ *     expand.c             those that make a job for each item
  *     errand.c             operations on their way to the store, and again if it failed
  *     purge.c              now and then, what nobody needs any more
  *     jobs.c               the public face; the tick
@@ -181,6 +182,12 @@ struct job {
 };
 
 #define JOB_FLAG_ATTEMPT 4u /* the union holds the attempt */
+
+/* Does it run by its items alone (flow.h)? Such a job never has an attempt. */
+static inline bool job_has_items(const struct job *job)
+{
+    return job->state == JOB_RUNNING && job->number == 0;
+}
 
 static inline struct attempt *job_attempt(const struct job *job)
 {
@@ -438,6 +445,23 @@ void payload_arrived(struct jobs *jobs, struct attempt *attempt, struct payload 
  * then payload_arrived(). False: out of memory. */
 HUB_MUST_CHECK bool resolve_begin(struct jobs *self, struct attempt *attempt);
 
+/* The attempt, which has not begun, ends, and its job fails with this error. */
+void resolve_fail(struct jobs *self, struct attempt *attempt, int err);
+
+/* --- expand.c ----------------------------------------------------------------------------------*/
+
+/* The job of a fetching attempt makes its items; the attempt ends with that. 0; HUB_ERR_NOMEM,
+ * HUB_ERR_UNAVAILABLE (too many jobs): nothing has begun. */
+HUB_MUST_CHECK int expand_begin(struct jobs *self, struct attempt *attempt,
+                                const struct jobs_resolution *resolution);
+/* Cancels the items of a job, durably; it ends when they have. False: out of memory. */
+HUB_MUST_CHECK bool expand_cancel(struct jobs *self, const struct job *job);
+
+/* --- flows.c -----------------------------------------------------------------------------------*/
+
+/* The store has put it back into a queue, or to wait. HUB_ERR_NOMEM. */
+HUB_MUST_CHECK int flow_take_back(struct jobs *self, const struct flow_item *item);
+
 /* --- batches.c ---------------------------------------------------------------------------------*/
 
 struct batch *batch_find(const struct jobs *self, const struct id *id); /* NULL: not unfinished */
@@ -468,6 +492,8 @@ void move_birth(struct jobs *self, struct job *job, enum job_state state);
 /* queued → running and back, in memory only: see DURABILITY in jobs.h. */
 void move_running(struct jobs *self, struct job *job);
 void move_not_running(struct jobs *self, struct job *job);
+/* It has made its items: `state` is running, or what it came to at once. */
+void move_expanded(struct jobs *self, struct job *job, enum job_state state, uint64_t event_seq);
 /* The start of its attempt is on record; tells the world. */
 void move_started(struct jobs *self, struct job *job, uint64_t event_seq);
 /* An operation that will move `job`, filled with where it stands. NULL: out of memory. */

@@ -17,6 +17,25 @@
  * values in, and the input that came of it is on record, for all attempts, before anything is
  * started.
  *
+ * FOR EACH. A job with `for_each` runs no attempt of its own. Once it is queued, the array that it
+ * names is read from its parent, and in one transaction a job of its type is made for each item,
+ * with the values of that item in its input; from then on it is running, without an attempt. When
+ * the last of them has ended it ends too, in the same transaction:
+ *
+ *     succeeded   all have; its result is the array of theirs, in the order of the items. No items:
+ *                 an empty array, at once
+ *     unknown     how one of them ended nobody knows
+ *     cancelled   somebody wanted that, of it or of its flow
+ *     failed      `items_failed` otherwise
+ *
+ * So to its children it is a job like any other. What is no array, has too many items, or makes an
+ * input that the operation does not take, fails it before anything was made. Put back into its
+ * queue by hand, alone or with its flow, it puts back those of its items that failed or were
+ * cancelled, and waits for them; no item is made twice. Its files are those of its items.
+ *
+ * CANCEL. The wish is on record (job_record.cancelling) before the first job is cancelled, and is
+ * gone when a job is put back: so it comes true across a crash too.
+ *
  * RETRY. The jobs of a flow that failed go back, and those that failed or were skipped because of
  * them: each into its queue, or to wait for the parents that go back with it. A job that ended
  * `unknown` stays, and what failed because of it too: whether that may be repeated somebody must
@@ -30,7 +49,11 @@
 #include "base/hash.h"
 #include "jobs/job.h"
 
-#define FLOW_JOBS_MAX 256
+#define FLOW_JOBS_MAX    256
+#define FLOW_EACH_MAX    16                /* jobs with for_each in a flow */
+#define FLOW_ITEMS_MAX   1000              /* items of one */
+#define FLOW_RESULTS_MAX ((size_t)4 << 20) /* bytes of their results together */
+#define FLOW_INPUTS_MAX  ((size_t)4 << 20) /* and of their inputs */
 
 /* X(NAME, "name") */
 #define FLOW_STATE_MAP(X)                                                                          \

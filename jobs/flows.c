@@ -118,26 +118,21 @@ static void on_cancelled(void *context, int err)
     settle(context, err == HUB_ERR_CONFLICT || err == HUB_ERR_NOT_FOUND ? 0 : err);
 }
 
-static void on_read(struct jobs *self, struct errand *errand)
+static void on_marked(struct jobs *self, struct errand *errand)
 {
-    const struct store_flow_get *get = &errand->op->flow_get;
+    const struct store_flow_cancel *cancel = &errand->op->flow_cancel;
     struct cancelling *cancelling = errand->op->err == 0 ? calloc(1, sizeof *cancelling) : NULL;
-    bool any = false;
 
     if (!cancelling) {
         errand->tell(errand->tell_context, errand->op->err < 0 ? errand->op->err : HUB_ERR_NOMEM);
         return;
     }
     *cancelling = (struct cancelling){1, 0, errand->tell, errand->tell_context};
-    /* From the end: so those that wait are cancelled before what they wait for would fail them. */
-    for (unsigned i = get->ret_count; i-- > 0;) {
-        if (!job_state_terminal(get->ret_jobs[i].state)) {
-            any = true;
-            cancelling->left++;
-            jobs_cancel(self, &get->ret_jobs[i].id, on_cancelled, cancelling);
-        }
+    for (unsigned i = 0; i < cancel->ret_count; i++) {
+        cancelling->left++;
+        jobs_cancel(self, &cancel->ret_jobs[i], on_cancelled, cancelling);
     }
-    settle(cancelling, any ? 0 : HUB_ERR_CONFLICT);
+    settle(cancelling, cancel->ret_count > 0 ? 0 : HUB_ERR_CONFLICT);
 }
 
 /* Submits `op` (NULL: there was no memory for it) for whoever asks. */
@@ -155,9 +150,9 @@ static void ask(struct jobs *self, struct store_op *op, jobs_done_fn *done, void
 void jobs_flow_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context)
 {
     engine_clock(self);
-    struct store_op *op = errand_new(self, STORE_FLOW_GET, on_read);
+    struct store_op *op = errand_new(self, STORE_FLOW_CANCEL, on_marked);
     if (op) {
-        op->flow_get.id = *id;
+        op->flow_cancel.id = *id;
     }
     ask(self, op, done, context);
 }
@@ -166,7 +161,7 @@ void jobs_flow_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done
 
 /* The store has put it back. A job that is in memory already is about to be told by the store that
  * it is not what it seemed: move.c reads it anew then. */
-static int take_back(struct jobs *self, const struct flow_item *item)
+int flow_take_back(struct jobs *self, const struct flow_item *item)
 {
     struct job_record record = item->job;
     struct job *job;
@@ -195,7 +190,7 @@ static void on_retried(struct jobs *self, struct errand *errand)
         err = HUB_ERR_CONFLICT;
     }
     for (unsigned i = 0; i < retry->ret_count && err == 0; i++) {
-        err = take_back(self, &retry->ret_items[i]);
+        err = flow_take_back(self, &retry->ret_items[i]);
         if (err < 0) {
             log_error(self->log, "jobs", "jobs of a flow wait for the next start of hubd",
                       "error=%s", hub_err_code(err));

@@ -118,6 +118,13 @@ struct artifact_record {
     struct id job;      /* zero: uploaded */
 };
 
+/* The jobs that one with for_each has made: see flow.h. */
+struct job_items {
+    bool made;
+    unsigned count;
+    unsigned states[JOB_STATE_COUNT]; /* those that were not deleted */
+};
+
 /* A job as it is in the store: what a client gave, and what became of it. Empty views and zeros
  * stand for "not given". Texts that are JSON are the bytes that came in. */
 struct job_record {
@@ -165,6 +172,10 @@ struct job_record {
     enum job_parent_policy on_parent_failure;
     bool open;              /* the input waits for values of its parents: see flow.h */
     struct str input_given; /* the input as it was posted, once values were put in; read only */
+    struct str for_each;    /* JSON: where its items are; empty: an ordinary job */
+    struct job_items items; /* read only */
+    struct id item_of;      /* the job whose item it is; zero: none */
+    bool cancelling;        /* read only, and only by ACTIVE_LIST */
 
     const struct id *after;
     unsigned after_count;

@@ -45,8 +45,9 @@
  * one goes first, and once it has got through the others follow. Kept in memory only.
  *
  * CANCELLING is a wish, not on record until it has come true: one that waits for a running attempt
- * is forgotten if hubd dies. Success wins over it. An operation that is not `safe`, whose attempt
- * was killed before it could answer, ends as `unknown`: "cancelled" would be a guess.
+ * is forgotten if hubd dies, unless it is about a flow as a whole or a job with for_each. Success
+ * wins over it. An operation that is not `safe`, whose attempt was killed before it could answer,
+ * ends as `unknown`: "cancelled" would be a guess.
  *
  * EXPIRY ends what waits (queued, scheduled or blocked) as failed with `expired`; never what runs.
  *
@@ -96,14 +97,17 @@ struct jobs_outcome {
     unsigned artifact_count;
 };
 
-/* Puts values of `parents` into an open input (flow.h). What is given back lives in `arena`. */
+/* Puts values of `parents` into an open input (flow.h); if the job has for_each, into one for each
+ * item. What is given back lives in `arena`. */
 struct jobs_resolution {
     const struct job_record *job; /* `input` is the open one */
     const struct job_record *parents;
     unsigned parent_count;
     struct arena *arena;
-    struct str ret_input; /* JSON */
-    struct str ret_code;  /* of a failure, with the next two */
+    struct str ret_input;  /* JSON */
+    struct str *ret_items; /* instead, with for_each: at most FLOW_ITEMS_MAX */
+    unsigned ret_item_count;
+    struct str ret_code; /* of a failure, with the next two */
     struct str ret_message;
     struct str ret_details; /* JSON object or empty */
 };
@@ -139,8 +143,9 @@ struct jobs_hooks {
     void (*event)(void *context, const struct jobs_event *event);
     /* The time that jobs_tick() returned last is out of date: call it again soon. */
     void (*wake)(void *context);
-    /* Fills in `ret_input` and returns 0; HUB_ERR_INVALID_INPUT: the job fails with what the other
-     * fields say; HUB_ERR_NOMEM: it is tried again. NULL: every open input is invalid. */
+    /* Fills in `ret_input`, or `ret_items`, and returns 0; HUB_ERR_INVALID_INPUT: the job fails
+     * with what the other fields say; HUB_ERR_NOMEM: it is tried again. NULL: every open input is
+     * invalid. */
     int (*resolve)(void *context, struct jobs_resolution *resolution);
 };
 
@@ -224,7 +229,7 @@ struct id jobs_next_id(struct jobs *self);
 void jobs_flow_submit(struct jobs *self, struct store_op *op, jobs_submitted_fn *done,
                       void *context);
 
-/* Cancels every job of the flow that is not finished, those that wait for others first. `done`
+/* Cancels every job of the flow that is not finished, also if hubd dies on the way. `done`
  * comes when all of them have ended, in whatever way: 0, HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT if
  * none was left to cancel. */
 void jobs_flow_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
@@ -305,8 +310,8 @@ void jobs_account_info(const struct jobs *self, struct str name,
 struct jobs_stats {
     uint64_t submitted, started, succeeded, failed, cancelled, unknown, retried, released, crashed;
     uint64_t stale_results; /* refused by the fence */
-    uint64_t unfinished; /* in memory */
-    uint64_t parked;     /* in the store only: jobs of batches that were not opened yet */
+    uint64_t unfinished;    /* in memory */
+    uint64_t parked;        /* in the store only: jobs of batches that were not opened yet */
 };
 const struct jobs_stats *jobs_stats(const struct jobs *self);
 

@@ -24,8 +24,11 @@ static int adopt(struct jobs *self, const struct job_record *record)
 
     if (err == 0) {
         move_birth(self, job, record->state);
-        if (record->state == JOB_RUNNING) {
+        job->flags |= record->cancelling ? JOB_FLAG_CANCELLING : 0;
+        if (record->state == JOB_RUNNING && !job_has_items(job)) {
             err = finish_lost(self, job, record->started_at);
+        } else {
+            request_go_on(self, job);
         }
     }
     return err;

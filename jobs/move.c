@@ -17,7 +17,7 @@ void move_place(struct jobs *self, struct job *job)
     if (job->flags & (JOB_FLAG_MOVING | JOB_FLAG_ATTEMPT)) {
         return;
     }
-    int64_t due = job->expires_at;
+    int64_t due = job->state == JOB_RUNNING ? NEVER : job->expires_at;
     if (job->state == JOB_QUEUED) {
         lane_push(self, job);
     } else if (job->state == JOB_SCHEDULED && job->ready_at < due) {
@@ -93,10 +93,17 @@ void move_released(struct jobs *self, const struct store_released *released, uns
 {
     for (unsigned i = 0; i < count; i++) {
         struct job *child = job_index_get(&self->index, &released[i].id);
-        if (child && child->state == JOB_BLOCKED) {
+        if (child && (child->state == JOB_BLOCKED || job_has_items(child))) {
             arrive(self, child, released[i].state, released[i].event_seq, NULL);
         }
     }
+}
+
+void move_expanded(struct jobs *self, struct job *job, enum job_state state, uint64_t event_seq)
+{
+    assert(job_may_move(job->state, JOB_RUNNING, false));
+    assert(state == JOB_RUNNING || job_may_move(JOB_RUNNING, state, false));
+    arrive(self, job, state, event_seq, NULL);
 }
 
 /* The store has refused a move by its fence, or cannot do it at all. */
@@ -203,6 +210,10 @@ static void on_record(struct jobs *self, struct errand *errand)
     struct job *job = errand->job;
 
     job->flags &= (uint8_t)~JOB_FLAG_MOVING;
+    if (job_index_get(&self->index, &job->id) != job) {
+        forget(self, job); /* released into its end while it was read */
+        return;
+    }
     if (errand->op->err == 0 && record->state == JOB_BLOCKED && job->state != JOB_BLOCKED) {
         move_resync(self, job); /* released after the store had read it */
         return;
@@ -223,7 +234,7 @@ static void on_record(struct jobs *self, struct errand *errand)
     enter(self, job, record->state);
     job->number = record->attempt;
     job->ready_at = record->run_at ? record->run_at : record->created_at;
-    if (record->state != JOB_RUNNING) {
+    if (record->state != JOB_RUNNING || job_has_items(job)) {
         move_place(self, job);
         request_go_on(self, job);
     } else if (finish_lost(self, job, record->started_at) < 0) {

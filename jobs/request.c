@@ -71,6 +71,12 @@ void request_go_on(struct jobs *self, struct job *job)
         attempt_cancel(self, job_attempt(job));
         return;
     }
+    if (job_has_items(job)) {
+        if (!expand_cancel(self, job)) {
+            request_settle(self, job, HUB_ERR_NOMEM);
+        }
+        return;
+    }
     struct store_op *op = move_new(self);
     if (!op) {
         request_settle(self, job, HUB_ERR_NOMEM);

@@ -21,7 +21,7 @@ static void fail(struct jobs *self, struct attempt *attempt, const struct jobs_r
     move_job(self, job, JOB_FAILED, op);
 }
 
-static void fail_with(struct jobs *self, struct attempt *attempt, int err)
+void resolve_fail(struct jobs *self, struct attempt *attempt, int err)
 {
     const struct jobs_resolution why = {
         .ret_code = str_from_c(hub_err_code(err)),
@@ -44,7 +44,7 @@ static void on_resolved(struct jobs *self, struct errand *errand)
     const struct resolved *resolved = errand->tell_context;
 
     if (op->err < 0) {
-        fail_with(self, attempt, op->err);
+        resolve_fail(self, attempt, op->err);
         return;
     }
     struct payload *payload =
@@ -91,6 +91,20 @@ static int resolve(struct jobs *self, struct jobs_resolution *resolution)
     return self->hooks.resolve(self->context, resolution);
 }
 
+static int go_on(struct jobs *self, struct attempt *attempt,
+                 const struct jobs_resolution *resolution)
+{
+    if (resolution->job->for_each.len > 0) {
+        return expand_begin(self, attempt, resolution);
+    }
+    struct store_op *op = new_write(self, attempt, resolution->job, resolution->ret_input);
+    if (!op) {
+        return HUB_ERR_NOMEM;
+    }
+    errand_submit(self, op);
+    return 0;
+}
+
 static void on_parents(struct jobs *self, struct errand *errand)
 {
     struct store_job_parents *read = &errand->op->job_parents;
@@ -103,20 +117,26 @@ static void on_parents(struct jobs *self, struct errand *errand)
     };
 
     if (errand->op->err < 0) {
-        fail_with(self, attempt, errand->op->err);
+        resolve_fail(self, attempt, errand->op->err);
         return;
     }
-    int err = resolve(self, &resolution);
-    if (err < 0 && err != HUB_ERR_NOMEM) {
+    if (attempt->job->flags & JOB_FLAG_CANCELLING) {
+        attempt_abandon(self, attempt);
+        return;
+    }
+    /* Items that were made are made: whatever the array would be by now. */
+    int err = read->ret_job.items.made ? 0 : resolve(self, &resolution);
+    if (err == HUB_ERR_INVALID_INPUT) {
         fail(self, attempt, &resolution);
         return;
     }
-    struct store_op *op =
-        err == 0 ? new_write(self, attempt, resolution.job, resolution.ret_input) : NULL;
-    if (op) {
-        errand_submit(self, op);
-    } else {
+    if (err == 0) {
+        err = go_on(self, attempt, &resolution);
+    }
+    if (err == HUB_ERR_NOMEM) {
         errand_defer(self, errand);
+    } else if (err < 0) {
+        resolve_fail(self, attempt, err);
     }
 }
 

@@ -77,7 +77,9 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(BATCH_LIST, batch_list, false)                                                               \
     X(BATCH_RESULTS, batch_results, false)                                                         \
     X(JOB_RESOLVE, job_resolve, true)                                                              \
+    X(JOB_EXPAND, job_expand, true)                                                                \
     X(FLOW_INSERT, flow_insert, true)                                                              \
+    X(FLOW_CANCEL, flow_cancel, true)                                                              \
     X(FLOW_RETRY, flow_retry, true)                                                                \
     X(FLOW_GET, flow_get, false)                                                                   \
     X(FLOW_LIST, flow_list, false)                                                                 \
@@ -432,6 +434,23 @@ struct store_job_resolve {
     struct str input;
 };
 
+/* A queued job with for_each makes its items, or, if it has made them before, puts back those that
+ * failed or were cancelled; then it waits for those that are not finished: `ret_state` is running,
+ * or what it came to at once. `items` come in order, each with `item_of` set and without `after`
+ * and flow. HUB_ERR_NOT_FOUND; HUB_ERR_CONFLICT: it is not queued, has no for_each, or is being
+ * cancelled; HUB_ERR_LIMIT: more than FLOW_ITEMS_MAX. */
+struct store_job_expand {
+    struct id id;
+    int64_t at;
+    struct flow_item *items;
+    unsigned item_count;
+    enum job_state ret_state;
+    struct flow_item *ret_back; /* with what scheduling needs */
+    unsigned ret_back_count;
+    struct store_released *ret_released; /* its children, if it ended at once */
+    unsigned ret_released_count;
+};
+
 /* --- Flows: see flow.h -------------------------------------------------------------------------*/
 
 /* A flow and all its jobs, or none of them. Jobs come after those that they name in `after`; each
@@ -439,8 +458,8 @@ struct store_job_resolve {
  * HUB_ERR_CONFLICT if the scope is known and the request the same: `ret_existing` is that flow. A
  * scope is free again with its flow, and once its expires_at is not after created_at.
  *
- * A flow that a schedule makes brings its tick, as a job does in JOB_INSERT; the run's `job` becomes
- * the flow's id. */
+ * A flow that a schedule makes brings its tick, as a job does in JOB_INSERT; the run's `job`
+ * becomes the flow's id. */
 struct store_flow_insert {
     struct flow_record flow;
     struct store_tick *tick; /* NULL: no schedule made it */
@@ -461,8 +480,17 @@ struct store_flow_retry {
     unsigned ret_count;
 };
 
+/* Puts on record that all jobs of a flow, or all items of a job, are to be cancelled; `ret_jobs`
+ * are those that are not finished, the last first. HUB_ERR_NOT_FOUND. */
+struct store_flow_cancel {
+    struct id id;
+    bool of_items; /* `id` is a job's */
+    struct id *ret_jobs;
+    unsigned ret_count;
+};
+
 /* A flow and its jobs in the order in which they were inserted, with `after` and without inputs,
- * results, attempts and artifacts. HUB_ERR_NOT_FOUND. */
+ * results, attempts and artifacts. Items of its jobs are counted only. HUB_ERR_NOT_FOUND. */
 struct store_flow_get {
     struct id id;
     struct flow_record ret_flow;

@@ -166,27 +166,16 @@ static int note_released(struct release *release, const struct lite_job *child, 
     return 0;
 }
 
-/* Writes a child's new state. */
-static int set_child(struct lite *self, struct release *release, const struct lite_job *child,
-                     enum job_parent_policy policy, const struct id *parent)
-{
-    int64_t at = release->op->job_move.at;
-    struct store_job_move move = {.to = child->state, .at = at};
-
-    if (lite_terminal(child->state)) {
-        move = lite_flow_verdict(&release->op->arena, policy, parent, at);
-    }
-    return lite_job_write(self, child, child->attempt, &move);
-}
-
 static int move_child(struct lite *self, struct release *release, struct lite_job *child,
-                      enum job_parent_policy policy, const struct id *parent)
+                      const struct store_job_move *move)
 {
+    enum job_state from = child->state;
     uint64_t event_seq;
-    int err = set_child(self, release, child, policy, parent);
 
+    child->state = move->to;
+    int err = lite_job_write(self, child, child->attempt, move);
     if (err == 0) {
-        err = lite_job_changed(self, child, JOB_BLOCKED, release->op->job_move.at, &event_seq);
+        err = lite_job_changed(self, child, from, move->at, &event_seq);
     }
     if (err == 0) {
         err = note_released(release, child, event_seq);
@@ -198,7 +187,10 @@ static int move_child(struct lite *self, struct release *release, struct lite_jo
     if (err == 0 && child->has_files) {
         err = lite_files_release(self, child->seq);
     }
-    const struct link ended = {.seq = child->seq, .failed = child->state == JOB_FAILED};
+    const struct link ended = {
+        .seq = child->seq,
+        .failed = child->state != JOB_SUCCEEDED && !str_eq(move->error_code, STR(JOB_SKIPPED)),
+    };
     return err < 0 ? err : links_add(&release->ended, ended);
 }
 
@@ -213,25 +205,48 @@ static int waits(struct lite *self, int64_t seq)
     return found;
 }
 
+/* What the last of those makes of it that it waits for. */
+static int let_go(struct lite *self, struct release *release, const struct lite_job *child,
+                  struct store_job_move *ret_move)
+{
+    if (child->state == JOB_RUNNING) {
+        return lite_each_conclude(self, &release->op->arena, child->seq, ret_move);
+    }
+    ret_move->to = child->run_at > ret_move->at ? JOB_SCHEDULED : JOB_QUEUED;
+    return 0;
+}
+
 static int release_child(struct lite *self, struct release *release, const struct link *link,
                          bool failed, const struct id *parent)
 {
+    struct arena *arena = &release->op->arena;
+    struct store_job_move move = {.at = release->op->job_move.at};
     struct lite_job child;
-    int found = lite_job_find_seq(self, link->seq, &release->op->arena, &child);
+    int found = lite_job_find_seq(self, link->seq, arena, &child);
 
-    if (found <= 0 || child.state != JOB_BLOCKED) {
+    /* One that runs waits for its items: see each.c. */
+    if (found <= 0 || (child.state != JOB_BLOCKED && child.state != JOB_RUNNING)) {
         return found < 0 ? found : 0;
     }
-    if (failed && link->policy != JOB_PARENT_RUN_ANYWAY) {
-        child.state = link->policy == JOB_PARENT_SKIP ? JOB_CANCELLED : JOB_FAILED;
+    int cancelled =
+        child.state == JOB_BLOCKED && child.has_link ? lite_link_cancelling(self, child.seq) : 0;
+    if (cancelled < 0) {
+        return cancelled;
+    }
+    if (cancelled) {
+        move.to = JOB_CANCELLED;
+        move.error_code = str_from_c(hub_err_code(HUB_ERR_CANCELLED));
+        move.error_message = str_from_c(hub_err_title(HUB_ERR_CANCELLED));
+    } else if (failed && link->policy != JOB_PARENT_RUN_ANYWAY) {
+        move = lite_flow_verdict(arena, link->policy, parent, move.at);
     } else {
         int waiting = waits(self, link->seq);
-        if (waiting != 0) {
-            return waiting < 0 ? waiting : 0;
+        int err = waiting != 0 ? waiting : let_go(self, release, &child, &move);
+        if (err != 0 || waiting != 0) {
+            return err < 0 ? err : 0;
         }
-        child.state = child.run_at > release->op->job_move.at ? JOB_SCHEDULED : JOB_QUEUED;
     }
-    return move_child(self, release, &child, link->policy, parent);
+    return move_child(self, release, &child, &move);
 }
 
 static int list_children(struct lite *self, int64_t parent, struct links *ret_children)

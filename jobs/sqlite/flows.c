@@ -14,6 +14,8 @@ int lite_link_insert(struct lite *self, int64_t seq, const struct job_record *jo
     lite_bind_str(&call, job->flow_node);
     lite_bind_int(&call, job->on_parent_failure);
     lite_bind_int(&call, job->open);
+    lite_bind_str(&call, job->for_each);
+    lite_bind_id(&call, &job->item_of);
     return lite_run(&call);
 }
 
@@ -74,6 +76,8 @@ int lite_link_of_job(struct lite *self, int64_t seq, struct arena *arena,
             ret_job->input_given = ret_job->input;
             ret_job->input = input;
         }
+        ret_job->for_each = lite_copy(&call, arena, &ok);
+        ret_job->item_of = lite_id(&call);
     }
     lite_end(&call);
     return !ok ? HUB_ERR_NOMEM : found < 0 ? found : 0;
@@ -424,7 +428,13 @@ static int read_jobs(struct lite *self, struct store_op *op, int64_t flow)
             job->flow_node = lite_copy(&call, &op->arena, &ok);
             job->on_parent_failure = (enum job_parent_policy)lite_int(&call);
             job->open = lite_int(&call) != 0;
+            job->for_each = lite_copy(&call, &op->arena, &ok);
             job->flow = op->flow_get.id;
+            seq = lite_int(&call);
+        }
+        if (ok && job->for_each.len > 0 &&
+            (got = lite_each_items(self, seq, &job->items, &seq)) < 0) {
+            break;
         }
     }
     lite_end(&call);

@@ -72,7 +72,7 @@ const struct id *lite_read_ids(struct lite_call *call, struct arena *arena, unsi
 /* --- One job -----------------------------------------------------------------------------------*/
 
 static int read_job(struct lite *self, const struct id *id, struct arena *arena,
-                    struct job_record *job, int64_t *ret_seq)
+                    struct job_record *job, int64_t *ret_seq, bool *ret_linked)
 {
     struct lite_call call = lite_call(&self->reader, LITE_JOB_GET);
     bool ok = true;
@@ -88,6 +88,7 @@ static int read_job(struct lite *self, const struct id *id, struct arena *arena,
         job->accepted_state = (enum job_state)lite_int(&call);
         job->accepted_run_at = lite_int(&call);
         job->accepted_expires_at = lite_int(&call);
+        *ret_linked = lite_int(&call) != 0;
     }
     lite_end(&call);
     return !ok ? HUB_ERR_NOMEM : found == 0 ? HUB_ERR_NOT_FOUND : found;
@@ -145,34 +146,54 @@ static int read_attempts(struct lite *self, int64_t seq, struct arena *arena,
     return err;
 }
 
-static int read_artifacts(struct lite *self, int64_t seq, struct arena *arena,
-                          struct job_record *ret_job)
+/* Those of a running call. */
+static int read_artifacts(struct lite_call *call, struct arena *arena, struct job_record *ret_job)
 {
-    struct lite_call call = lite_call(&self->reader, LITE_ARTIFACTS_OF_JOB);
     struct lite_rows rows = {.arena = arena, .size = sizeof(struct artifact_record)};
     int got;
 
-    lite_bind_int(&call, seq);
-    while ((got = lite_step(&call)) > 0) {
+    while ((got = lite_step(call)) > 0) {
         struct artifact_record *artifact = lite_rows_add(&rows);
-        int err = artifact ? lite_read_artifact(&call, arena, artifact) : HUB_ERR_NOMEM;
+        int err = artifact ? lite_read_artifact(call, arena, artifact) : HUB_ERR_NOMEM;
         if (err < 0) {
             got = err;
             break;
         }
     }
-    lite_end(&call);
+    lite_end(call);
     ret_job->artifacts = rows.items;
     ret_job->artifact_count = rows.len;
     return got;
+}
+
+/* The files that it made; one with for_each has those of its items. */
+static int read_files(struct lite *self, int64_t seq, struct arena *arena,
+                      struct job_record *ret_job)
+{
+    struct lite_call call = lite_call(&self->reader, LITE_ARTIFACTS_OF_JOB);
+    int64_t first;
+
+    if (ret_job->for_each.len == 0) {
+        lite_bind_int(&call, seq);
+        return read_artifacts(&call, arena, ret_job);
+    }
+    int err = lite_each_items(self, seq, &ret_job->items, &first);
+    if (err < 0) {
+        return err;
+    }
+    call = lite_call(&self->reader, LITE_ARTIFACTS_OF_ITEMS);
+    lite_bind_int(&call, first);
+    lite_bind_int(&call, first + ret_job->items.count - 1);
+    return read_artifacts(&call, arena, ret_job);
 }
 
 /* The whole of it. */
 static int read_record(struct lite *self, const struct id *id, struct arena *arena,
                        struct job_record *ret_job)
 {
+    bool linked = false;
     int64_t seq = 0;
-    int err = read_job(self, id, arena, ret_job, &seq);
+    int err = read_job(self, id, arena, ret_job, &seq, &linked);
 
     if (err < 0) {
         return err;
@@ -181,10 +202,10 @@ static int read_record(struct lite *self, const struct id *id, struct arena *are
     if (err == 0) {
         err = lite_batch_of_job(self, seq, ret_job);
     }
-    if (err == 0) {
+    if (err == 0 && linked) {
         err = lite_link_of_job(self, seq, arena, ret_job);
     }
-    return err < 0 ? err : read_artifacts(self, seq, arena, ret_job);
+    return err < 0 ? err : read_files(self, seq, arena, ret_job);
 }
 
 int lite_job_get(struct lite *self, struct store_op *op)
@@ -216,7 +237,7 @@ int lite_job_parents(struct lite *self, struct store_op *op)
         return HUB_ERR_NOMEM;
     }
     for (unsigned i = 0; i < job->after_count; i++) {
-        if (!names_id(job->input, &job->after[i])) {
+        if (!names_id(job->input, &job->after[i]) && !names_id(job->for_each, &job->after[i])) {
             continue;
         }
         err = read_record(self, &job->after[i], &op->arena,
@@ -517,6 +538,7 @@ static int load_zone(struct lite *self, struct store_op *op, struct lite_rows *r
             got = HUB_ERR_NOMEM;
             break;
         }
+        job->cancelling = lite_int(&call) != 0;
         const struct lite_span *span = lite_spans_find(spans, seq);
         if (span && seq >= span->parked) {
             rows->len--;

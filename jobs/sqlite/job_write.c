@@ -28,6 +28,7 @@ static int read_known(struct lite_call *call, struct arena *arena, struct lite_j
         ret_job->has_callback = lite_int(call) != 0;
         ret_job->has_row = lite_int(call) != 0;
         ret_job->has_attempt = lite_int(call) != 0;
+        ret_job->has_link = lite_int(call) != 0;
     }
     lite_end(call);
     return ok ? found : HUB_ERR_NOMEM;
@@ -193,6 +194,13 @@ int lite_job_write(struct lite *self, const struct lite_job *job, uint32_t attem
 
 /* --- Insert ------------------------------------------------------------------------------------*/
 
+/* Has the job what other jobs do not pay for? See job_link. */
+static bool has_link(const struct job_record *job)
+{
+    return job->open || job->on_parent_failure != JOB_PARENT_FAIL || !id_is_zero(&job->flow) ||
+           !id_is_zero(&job->item_of);
+}
+
 /* 1 if it was inserted, 0 if the id is known. */
 static int insert_row(struct lite *self, const struct job_record *job, int64_t seq,
                       enum job_state state)
@@ -220,6 +228,7 @@ static int insert_row(struct lite *self, const struct job_record *job, int64_t s
     lite_bind_blob(&call, job->after, job->after_count * sizeof *job->after);
     lite_bind_blob(&call, job->files, job->file_count * sizeof *job->files);
     lite_bind_str(&call, job->input);
+    lite_bind_int(&call, has_link(job));
     int err = lite_run(&call);
     return err < 0 ? err : lite_changes(&self->writer);
 }
@@ -246,7 +255,7 @@ static int insert_links(struct lite *self, struct store_op *op, const struct lit
     const struct job_record *given = &op->job_insert.job;
     int err = 0;
 
-    if (given->open || given->on_parent_failure != JOB_PARENT_FAIL || !id_is_zero(&given->flow)) {
+    if (has_link(given)) {
         err = lite_link_insert(self, job->seq, given);
     }
     if (err == 0 && lite_terminal(job->state)) {
@@ -429,6 +438,9 @@ static int follow_move(struct lite *self, struct store_op *op, const struct lite
 
     if (from == JOB_BLOCKED) {
         err = lite_flow_forget(self, job->seq);
+    }
+    if (err == 0 && was_terminal && !is_terminal && job->has_link) {
+        err = lite_run_int(&self->writer, LITE_LINK_UNCANCEL, job->seq);
     }
     if (err == 0 && job->has_files && was_terminal != is_terminal) {
         err = is_terminal ? lite_files_release(self, job->seq)

@@ -10,6 +10,7 @@
  * API purge.c        what is over                          checkpoint.c   keeps the log short
  *     job_read.c     get, lists, loading                   other_read.c   artifacts, counts
  *     flows.c        flows as a whole, and inputs with values of parents
+ *     each.c         jobs with for_each and their items; cancelling what belongs together
  *     keep.c         what attempts keep                    ledger.c       what they put on record
  *     callback.c     deliveries of callbacks
  *     event.c        the outbox                           account.c      accounts and their uses
@@ -99,6 +100,7 @@ struct lite_job {
     bool has_callback;
     bool has_row;     /* in job_now */
     bool has_attempt; /* in that row: number `attempt` */
+    bool has_link;    /* a row in job_link */
 };
 
 static inline bool lite_terminal(enum job_state state)
@@ -171,6 +173,18 @@ HUB_MUST_CHECK int lite_link_drop_of_job(struct lite *self, int64_t seq);
 /* Fills in what a job is in a flow, and its input. [reader] */
 HUB_MUST_CHECK int lite_link_of_job(struct lite *self, int64_t seq, struct arena *arena,
                                     struct job_record *ret_job);
+
+/* each.c */
+int lite_job_expand(struct lite *self, struct store_op *op);
+int lite_flow_cancel(struct lite *self, struct store_op *op);
+/* Is the job to be cancelled, as far as its link says? 1, 0 or negative. */
+int lite_link_cancelling(struct lite *self, int64_t seq);
+/* What a job comes to whose items have all ended: fills in state, result and error. */
+HUB_MUST_CHECK int lite_each_conclude(struct lite *self, struct arena *arena, int64_t seq,
+                                      struct store_job_move *ret_move);
+/* The items of a job, and the number of the first. [reader] */
+HUB_MUST_CHECK int lite_each_items(struct lite *self, int64_t seq, struct job_items *ret_items,
+                                   int64_t *ret_first);
 
 /* artifact.c */
 int lite_artifact_insert(struct lite *self, struct store_op *op);

@@ -10,6 +10,7 @@ extern const char lite_migration_0005[];
 extern const char lite_migration_0006[];
 extern const char lite_migration_0007[];
 extern const char lite_migration_0008[];
+extern const char lite_migration_0009[];
 
 /* In order; the database's user_version is the number of those that ran. */
 static const char *const migrations[] = {
@@ -21,6 +22,7 @@ static const char *const migrations[] = {
     lite_migration_0006,
     lite_migration_0007,
     lite_migration_0008,
+    lite_migration_0009,
 };
 #define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))
 

@@ -22,7 +22,7 @@
     "job.seq, job.id, coalesce(n.state, job.state), n.attempt, n.charged, n.crashes, "             \
     "coalesce(n.run_at, job.run_at), coalesce(n.expires_at, job.expires_at), retention_ms, type, " \
     "queue, account, files IS NOT NULL, callback_url IS NOT NULL, n.seq IS NOT NULL, n.outcome "   \
-    "IS NOT NULL"
+    "IS NOT NULL, linked"
 
 /* What scheduling needs. Read by read_schedule(). */
 #define LITE_SCHEDULE                                                                              \
@@ -78,7 +78,8 @@
     X(JOB_FIND, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.id = ?")           \
     X(JOB_FIND_SEQ, LITE_WRITER, "SELECT " LITE_KNOWN " FROM " LITE_JOB " WHERE job.seq = ?")      \
     X(JOB_INSERT, LITE_WRITER,                                                                     \
-      "INSERT INTO job VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING") \
+      "INSERT INTO job VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"                       \
+      " ON CONFLICT DO NOTHING")                                                                   \
     X(NOW_PUT, LITE_WRITER,                                                                        \
       "REPLACE INTO job_now VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                 \
     X(NOW_SET_STATE, LITE_WRITER,                                                                  \
@@ -122,7 +123,9 @@
       "SELECT 1 FROM job_now WHERE seq = ? AND state = 6 AND error_code = 'skipped'")              \
     X(LINK_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM job_link)")                             \
     X(LINK_INSERT, LITE_WRITER,                                                                    \
-      "INSERT INTO job_link VALUES (?, (SELECT seq FROM flow WHERE id = ?), ?, ?, ?, NULL)")       \
+      "INSERT INTO job_link (seq, flow, name, on_parent_failure, open, for_each, item_of)"         \
+      " VALUES (?, (SELECT seq FROM flow WHERE id = ?), ?, ?, ?, ?,"                               \
+      " (SELECT seq FROM job WHERE id = ?))")                                                      \
     X(LINK_RESOLVE, LITE_WRITER,                                                                   \
       "UPDATE job_link SET open = 0, input = ?2 WHERE seq = ?1 AND open = 1")                      \
     X(LINK_DELETE, LITE_WRITER, "DELETE FROM job_link WHERE seq = ? RETURNING flow")               \
@@ -138,7 +141,36 @@
     X(FLOW_ENDED_BADLY, LITE_WRITER,                                                               \
       "SELECT job.seq, n.error_code, after, on_parent_failure, " LITE_SCHEDULE                     \
       " FROM job_link l JOIN job ON job.seq = l.seq JOIN job_now n ON n.seq = l.seq"               \
-      " WHERE l.flow = ? AND (n.state = 5 OR n.state = 6) ORDER BY l.seq")                         \
+      " WHERE l.flow = ? AND (n.state = 5 OR n.state = 6 OR (n.state = 7 AND l.items NOT NULL))"   \
+      " ORDER BY l.seq")                                                                           \
+    /* jobs with for_each, and their items */                                                      \
+    X(EACH_GET, LITE_BOTH,                                                                         \
+      "SELECT for_each IS NOT NULL, items IS NOT NULL, cancelling,"                                \
+      " coalesce(first_item, 0), coalesce(items, 0) FROM job_link WHERE seq = ?")                  \
+    X(EACH_MADE, LITE_WRITER, "UPDATE job_link SET first_item = ?2, items = ?3 WHERE seq = ?1")    \
+    X(ITEMS_ENDED, LITE_WRITER,                                                                    \
+      "SELECT job.seq, job.id, coalesce(n.state, job.state), n.result"                             \
+      " FROM job LEFT JOIN job_now n ON n.seq = job.seq WHERE job.seq BETWEEN ? AND ?"             \
+      " ORDER BY job.seq")                                                                         \
+    X(ITEMS_BAD, LITE_WRITER,                                                                      \
+      "SELECT " LITE_SCHEDULE " FROM job JOIN job_now n ON n.seq = job.seq"                        \
+      " WHERE job.seq BETWEEN ? AND ? AND (n.state = 5 OR n.state = 6) ORDER BY job.seq")          \
+    X(ITEMS_WAIT, LITE_WRITER,                                                                     \
+      "INSERT INTO job_after SELECT ?3, job.seq, ?4"                                               \
+      " FROM job LEFT JOIN job_now n ON n.seq = job.seq WHERE job.seq BETWEEN ?1 AND ?2"           \
+      " AND coalesce(n.state, job.state) <= 3")                                                    \
+    X(ITEMS_CANCEL, LITE_WRITER, "UPDATE job_link SET cancelling = 1 WHERE seq BETWEEN ? AND ?")   \
+    X(ITEMS_UNFINISHED, LITE_WRITER,                                                               \
+      "SELECT job.id FROM job LEFT JOIN job_now n ON n.seq = job.seq"                              \
+      " WHERE job.seq BETWEEN ? AND ? AND coalesce(n.state, job.state) <= 3"                       \
+      " ORDER BY job.seq DESC")                                                                    \
+    X(LINK_CANCEL, LITE_WRITER, "UPDATE job_link SET cancelling = 1 WHERE seq = ?")                \
+    X(LINK_UNCANCEL, LITE_WRITER, "UPDATE job_link SET cancelling = 0 WHERE seq = ?")              \
+    X(FLOW_CANCEL, LITE_WRITER, "UPDATE job_link SET cancelling = 1 WHERE flow = ?")               \
+    X(FLOW_UNFINISHED, LITE_WRITER,                                                                \
+      "SELECT job.id FROM job_link l JOIN job ON job.seq = l.seq"                                  \
+      " LEFT JOIN job_now n ON n.seq = l.seq"                                                      \
+      " WHERE l.flow = ? AND coalesce(n.state, job.state) <= 3 ORDER BY l.seq DESC")               \
     /* idempotency */                                                                              \
     X(KEEP_INSERT, LITE_WRITER,                                                                    \
       "INSERT INTO idempotency (seq, scope, request, expires_at) VALUES (?, ?, ?, ?)")             \
@@ -352,14 +384,17 @@
       " WHERE callback = ? ORDER BY number")                                                       \
     /* reading */                                                                                  \
     X(JOB_GET, LITE_READER,                                                                        \
-      "SELECT " LITE_SHOWN ", after, files, result, input, job.state, job.run_at, job.expires_at"  \
+      "SELECT " LITE_SHOWN ", after, files, result, input, job.state, job.run_at, job.expires_at," \
+      " linked"                                                                                    \
       " FROM " LITE_JOB " WHERE job.id = ?")                                                       \
     X(JOB_INPUT, LITE_READER,                                                                      \
       "SELECT coalesce(l.input, job.input), account, traceparent, l.open"                          \
-      " FROM job LEFT JOIN job_link l ON l.seq = job.seq WHERE id = ?")                            \
+      " FROM job LEFT JOIN job_link l ON l.seq = CASE WHEN linked THEN job.seq END WHERE id = ?")  \
     X(LINK_GET, LITE_READER,                                                                       \
-      "SELECT flow.id, l.name, on_parent_failure, open, input"                                     \
-      " FROM job_link l LEFT JOIN flow ON flow.seq = l.flow WHERE l.seq = ?")                      \
+      "SELECT flow.id, l.name, l.on_parent_failure, l.open, l.input, l.for_each, job.id"           \
+      " FROM job_link l LEFT JOIN job ON job.seq = l.item_of"                                      \
+      " LEFT JOIN job_link m ON m.seq = l.item_of"                                                 \
+      " LEFT JOIN flow ON flow.seq = coalesce(l.flow, m.flow) WHERE l.seq = ?")                    \
     X(FLOW_GET, LITE_READER,                                                                       \
       "SELECT seq, id, name, labels, created_by, created_at FROM flow WHERE id = ?")               \
     X(FLOWS_DOWN, LITE_READER,                                                                     \
@@ -370,7 +405,7 @@
       " FROM job_link l JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"          \
       " WHERE l.flow = ?")                                                                         \
     X(FLOW_JOBS, LITE_READER,                                                                      \
-      "SELECT " LITE_SHOWN ", after, l.name, on_parent_failure, open"                              \
+      "SELECT " LITE_SHOWN ", after, l.name, on_parent_failure, open, for_each, l.seq"             \
       " FROM job_link l JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"          \
       " WHERE l.flow = ? ORDER BY l.seq")                                                          \
     X(ATTEMPTS, LITE_READER,                                                                       \
@@ -379,6 +414,11 @@
     X(ATTEMPT_LAST, LITE_READER,                                                                   \
       "SELECT attempt, " LITE_ATTEMPT " FROM job_now WHERE seq = ? AND outcome IS NOT NULL")       \
     X(ARTIFACTS_OF_JOB, LITE_READER, LITE_ARTIFACT "WHERE artifact.job = ? ORDER BY artifact.seq") \
+    X(ARTIFACTS_OF_ITEMS, LITE_READER,                                                             \
+      LITE_ARTIFACT "WHERE artifact.job BETWEEN ? AND ? ORDER BY artifact.job, artifact.seq")      \
+    X(ITEM_STATES, LITE_READER,                                                                    \
+      "SELECT coalesce(n.state, job.state)"                                                        \
+      " FROM job LEFT JOIN job_now n ON n.seq = job.seq WHERE job.seq BETWEEN ? AND ?")            \
     X(ARTIFACT_GET, LITE_READER, LITE_ARTIFACT "WHERE artifact.id = ?")                            \
     X(ARTIFACT_GET_BY_NAME, LITE_READER,                                                           \
       LITE_ARTIFACT "WHERE artifact.job = (SELECT seq FROM job WHERE id = ?)"                      \
@@ -398,7 +438,8 @@
       " (SELECT 1 FROM json_each(labels) l WHERE l.key = ?8 AND l.value = ?9))"                    \
       " ORDER BY job.seq DESC")                                                                    \
     X(JOBS_UP, LITE_READER,                                                                        \
-      "SELECT " LITE_SCHEDULE " FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"                   \
+      "SELECT " LITE_SCHEDULE ", linked AND EXISTS (SELECT 1 FROM job_link l"                      \
+      " WHERE l.seq = job.seq AND l.cancelling) FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"   \
       " AND state_now <= 3 ORDER BY job.seq")                                                      \
     X(BATCH_GET, LITE_READER, "SELECT " LITE_BATCH "WHERE id = ?")                                 \
     X(BATCHES_DOWN, LITE_READER, "SELECT " LITE_BATCH "WHERE id < ? ORDER BY id DESC")             \
