@@ -184,10 +184,18 @@ static int hook_resolve(void *context, struct jobs_resolution *resolution)
     return input_refs_resolve(((struct hub *)context)->types, resolution);
 }
 
+static bool hook_settles(void *context, struct str name)
+{
+    const struct job_type *type = types_find(((struct hub *)context)->types, name);
+
+    return type != NULL && type->settles;
+}
+
 static const struct jobs_hooks JOBS_HOOKS = {
     .now = hook_now,
     .start = hook_start,
     .resolve = hook_resolve,
+    .settles = hook_settles,
     .room = hook_room,
     .cancel = hook_cancel,
     .event = hook_event,

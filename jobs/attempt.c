@@ -138,6 +138,7 @@ bool attempt_begin(struct jobs *self, struct job *job)
     self->attempts_in_flight++;
     attempt->job = job;
     attempt->number = job->number + 1;
+    attempt->settles = job_used_up(job);
     attempt->reserved = true;
     attempt->end = end;
     attempt->payload = job->payload;
@@ -182,6 +183,15 @@ static void could_not_start(struct jobs *self, struct attempt *attempt, int err)
     finish_attempt(self, attempt, &outcome, VERDICT_FAIL);
 }
 
+/* The number of the last attempt, if hubd cuts none short. */
+static uint32_t last_attempt(const struct attempt *attempt)
+{
+    const struct job *job = attempt->job;
+    uint32_t left = attempt->settles ? 0 : (uint32_t)(job->max_attempts - job->charged);
+
+    return attempt->number - 1 + left;
+}
+
 static int call_start(struct jobs *self, const struct attempt *attempt,
                       const struct payload *payload)
 {
@@ -191,7 +201,7 @@ static int call_start(struct jobs *self, const struct attempt *attempt,
         .token = attempt->token,
         .id = job->id,
         .number = attempt->number,
-        .max_attempts = job->max_attempts,
+        .max_attempts = last_attempt(attempt),
         .type = type->name,
         .connector = type->connector->name,
         .operation = type->operation,

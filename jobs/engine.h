@@ -189,6 +189,12 @@ static inline bool job_has_items(const struct job *job)
     return job->state == JOB_RUNNING && job->number == 0;
 }
 
+/* No attempt is left that may begin something. */
+static inline bool job_used_up(const struct job *job)
+{
+    return job->crashes >= JOB_CRASHES_MAX || job->charged >= job->max_attempts;
+}
+
 static inline struct attempt *job_attempt(const struct job *job)
 {
     return job->flags & JOB_FLAG_ATTEMPT ? job->attempt : NULL;
@@ -222,7 +228,8 @@ struct attempt {
     enum start_record start;
     bool reserved; /* counts in connector.reserved */
     bool cancel_sent;
-    bool trial; /* its account waits for how it ends */
+    bool trial;   /* its account waits for how it ends */
+    bool settles; /* begun when no attempt was left */
     int64_t started_at;
     struct list unwritten;   /* in jobs.unwritten: active, start not on record */
     struct store_op *end;    /* a STORE_JOB_MOVE, made beforehand: see INVARIANTS */

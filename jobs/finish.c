@@ -154,30 +154,46 @@ static bool ends_in_doubt(const struct job *job, const struct jobs_outcome *outc
     return killed && !outcome->untouched && job->safety == JOB_SAFE_WITH_KEY;
 }
 
-static enum job_state decide_retry(struct jobs *self, struct job *job, struct store_op *op,
-                                   const struct jobs_outcome *outcome)
+static enum job_state back_off(struct jobs *self, const struct job *job, struct store_op *op,
+                               const struct jobs_outcome *outcome)
 {
-    struct store_job_move *move = &op->job_move;
-    bool used_up = job->crashes >= JOB_CRASHES_MAX || job->charged >= job->max_attempts;
-
-    if (used_up && ends_in_doubt(job, outcome)) {
-        return decide_unknown(self, job, op, outcome);
-    }
-    write_attempt_error(op, outcome);
-    if (job->crashes >= JOB_CRASHES_MAX) {
-        write_error(move, HUB_ERR_RUNNER_CRASHED);
-        move->error_message = STR("The connector's process died in too many attempts");
-        return JOB_FAILED;
-    }
-    move->error_retryable = true;
-    if (job->charged >= job->max_attempts) {
-        return JOB_FAILED;
-    }
-    move->run_at =
+    op->job_move.error_retryable = true;
+    op->job_move.run_at =
         self->now + (int64_t)retry_delay_ms(&self->policy, job->charged, outcome->delay_ms,
                                             retry_random(&self->jitter));
     self->stats.retried++;
     return JOB_SCHEDULED;
+}
+
+/* May another attempt find out what has become of a job that is used up? */
+static bool can_settle(struct jobs *self, const struct job *job)
+{
+    return !(job->flags & JOB_FLAG_CANCELLING) && job->charged < UINT8_MAX &&
+           job->charged < job->max_attempts + JOB_SETTLES_MAX &&
+           job->crashes < JOB_CRASHES_MAX + JOB_SETTLES_MAX && self->hooks.settles &&
+           self->hooks.settles(self->context, self->types[job->type]->name);
+}
+
+static enum job_state decide_retry(struct jobs *self, struct job *job, struct store_op *op,
+                                   const struct jobs_outcome *outcome)
+{
+    struct store_job_move *move = &op->job_move;
+    bool in_doubt = job_attempt(job)->settles || ends_in_doubt(job, outcome);
+
+    if (job_used_up(job) && in_doubt && !can_settle(self, job)) {
+        return decide_unknown(self, job, op, outcome);
+    }
+    write_attempt_error(op, outcome);
+    if (in_doubt || !job_used_up(job)) {
+        return back_off(self, job, op, outcome);
+    }
+    if (job->crashes >= JOB_CRASHES_MAX) {
+        write_error(move, HUB_ERR_RUNNER_CRASHED);
+        move->error_message = STR("The connector's process died in too many attempts");
+    } else {
+        move->error_retryable = true;
+    }
+    return JOB_FAILED;
 }
 
 static enum job_state decide_release(struct jobs *self, struct job *job, struct store_op *op,
@@ -202,10 +218,13 @@ static enum job_state decide_release(struct jobs *self, struct job *job, struct 
 static enum job_state decide_unknown(struct jobs *self, struct job *job, struct store_op *op,
                                      const struct jobs_outcome *outcome)
 {
-    (void)self;
-    (void)job;
+    bool told = outcome->outcome == ATTEMPT_UNKNOWN || outcome->outcome == ATTEMPT_RETRY;
+
     write_attempt_error(op, outcome);
-    if (outcome->outcome != ATTEMPT_UNKNOWN) {
+    if (told && job_used_up(job) && !job_attempt(job)->settles && can_settle(self, job)) {
+        return back_off(self, job, op, outcome);
+    }
+    if (!told) {
         write_error(&op->job_move, HUB_ERR_OUTCOME_UNKNOWN);
     }
     return JOB_UNKNOWN;

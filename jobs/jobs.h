@@ -40,6 +40,11 @@
  * asked for. verdict.c has the table that says what each outcome makes of a job. An attempt that
  * was released is repeated at once, three times in a row, and with a back-off from then on.
  *
+ * SETTLING. A job with a key whose last attempt was killed, or did not learn what has become of its
+ * request, is in doubt. If its type can find out (hooks.settles) up to JOB_SETTLES_MAX attempts
+ * follow beyond max_attempts, with the same back-off, which begin nothing new; so `unknown` is
+ * what nobody could tell when it was asked again, and not just what nobody was asked.
+ *
  * ACCOUNTS are names here. When an attempt under one ends as retry with a delay (the provider's
  * Retry-After), no attempt of that account begins before the delay has passed, at most 24 h; then
  * one goes first, and once it has got through the others follow. Kept in memory only.
@@ -69,8 +74,9 @@ struct jobs_attempt {
     uint64_t token; /* names the attempt in jobs_finished(); never used twice in a process */
     struct id id;
     uint32_t number;
-    uint32_t max_attempts;
-    struct str type;      /* "image.transform" */
+    uint32_t
+        max_attempts; /* the number of the last one, as things are; below `number`: it settles */
+    struct str type;  /* "image.transform" */
     struct str connector; /* "image" */
     struct str operation; /* "transform" */
     struct str input;
@@ -147,6 +153,9 @@ struct jobs_hooks {
      * with what the other fields say; HUB_ERR_NOMEM: it is tried again. NULL: every open input is
      * invalid. */
     int (*resolve)(void *context, struct jobs_resolution *resolution);
+    /* Can jobs of this type find out what became of attempts that were cut short? NULL: none can.
+     */
+    bool (*settles)(void *context, struct str type);
 };
 
 struct jobs_config {

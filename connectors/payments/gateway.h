@@ -3,7 +3,7 @@
  *
  * One file per gateway fills in one struct gateway: how a job's order becomes a request, and how
  * the gateway's words become ours. A gateway's functions are pure: they neither send nor wait nor
- * keep anything. payment.c does, and the rule that nobody is charged twice lives there alone.
+ * keep anything. payment.c does; the rule that nobody is charged twice lives in once.c alone.
  *
  *     look()   a request that only reads and must come first; most operations need none
  *     build()  the request itself, made once for a job and never again

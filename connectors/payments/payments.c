@@ -80,6 +80,7 @@ static void destroy(hub_instance *instance)
         .example = HUB_STR_INIT(shown),                                                            \
         .timeout_ms = TIMEOUT_MS,                                                                  \
         .start = start,                                                                            \
+        .flags = (safety) == HUB_RETRY_WITH_KEY ? HUB_OPERATION_SETTLES : 0,                       \
     }
 
 OPERATION(AUTHORIZE, "authorize", HUB_RETRY_WITH_KEY,

@@ -2,7 +2,11 @@
  * payments.h — the connector's parts and how they know each other.
  *
  *     payments.c   the descriptor; jobs begin and are cancelled here
- *     payment.c    one job from its order to its end: the rule that nobody is charged twice
+ *     payment.c    one job from its beginning to its end, and what it asks hubd to keep
+ *     once.c       the rule that nobody is charged twice
+ *     answer.c     what an answer means, by what was asked
+ *     outcome.c    how a payment ends: booked, then told
+ *     reconcile.c  what does the gateway know of another job?
  *     transmit.c   a request out, an answer in
  *     token.c      what common/token.h needs to know to fetch PayPal's tokens
  *     result.c     what a job's result, a ledger's entry and a kept request look like
@@ -76,8 +80,11 @@ struct payment {
     struct call call;
     struct buf text; /* what is being kept or booked */
     enum step step;
-    int64_t frozen_at; /* when the request was kept, wall clock */
-    bool in_doubt;     /* the request may have reached the gateway before */
+    int64_t frozen_at;  /* when the request was kept, wall clock */
+    bool in_doubt;      /* the request may have reached the gateway before */
+    bool key_expired;   /* in doubt, and the gateway has forgotten the key */
+    bool sent;          /* in this attempt */
+    bool asked_gateway; /* what became of it */
     bool cancelled;
     const char *outcome;        /* once it is known: taken, refused, found, not_found, unknown */
     struct json_object *looked; /* what STEP_LOOK got */
@@ -104,6 +111,26 @@ struct payment {
 
 void payment_start(struct connector *connector, hub_job *job);
 void payment_cancel(struct payment *self);
+void payment_free(struct payment *self);
+
+/* Calls hubd's storage by `ask`, and later `then`, with the status that came of it. */
+void payment_ask(struct payment *self, ask_fn *ask, asked_fn *then);
+void payment_kept(void *context, int32_t status, const hub_kept *values, uint32_t count);
+void payment_no_storage(struct payment *self); /* another attempt, since it failed */
+
+/* --- once.c ------------------------------------------------------------------------------------*/
+
+/* What changes something begins with recall(), what only reads with look(). */
+void once_recall(struct payment *self);
+void once_look(struct payment *self);
+void once_build(struct payment *self); /* STEP_LOOK has got self->looked */
+
+/* How STEP_SEND may end without an answer that tells: it may have been carried out, or was not. */
+void once_doubt(struct payment *self, const char *code, struct str message);
+void once_not_taken(struct payment *self, const char *code, struct str message);
+void once_not_found(struct payment *self); /* STEP_FIND has found nothing out */
+
+/* --- answer.c ----------------------------------------------------------------------------------*/
 
 /* The gateway has answered, or it is certain that it will not. Each may end the payment. */
 void payment_answered(struct payment *self, uint32_t status, struct json_object *json);
@@ -111,19 +138,37 @@ void payment_answered(struct payment *self, uint32_t status, struct json_object 
 void payment_unanswered(struct payment *self, bool sent, const char *code, struct str message);
 /* It cannot be sent at all, now or later. */
 void payment_unsendable(struct payment *self, const char *code, struct str message);
+/* A read that went wrong has changed nothing, and ends the payment. True if it went well. */
+bool payment_read_went_well(struct payment *self, enum verdict verdict);
 
-/* Calls hubd's storage by `ask`, and later `then`, with the status that came of it. */
-void payment_ask(struct payment *self, ask_fn *ask, asked_fn *then);
-void payment_kept(void *context, int32_t status, const hub_kept *values, uint32_t count);
+/* --- reconcile.c -------------------------------------------------------------------------------*/
+
+void reconcile_start(struct payment *self);
+void reconcile_answered(struct payment *self, enum verdict verdict);
+
+/* --- outcome.c ---------------------------------------------------------------------------------*/
 
 bool payment_is_last_attempt(const struct payment *self);
 
+/* Remembers why it did not work, in words without secrets: for the next two. */
+void payment_note(struct payment *self, const char *code, struct str message);
+
 /* Each completes the job and frees the payment. What they are told is left out where it would show
  * a secret. */
+void payment_end_retry(struct payment *self);
+void payment_end_unknown(struct payment *self); /* booked first */
+void payment_end_fail(struct payment *self, const char *code, struct str message,
+                      struct str details);
 void payment_succeed(struct payment *self, const struct buf *result);
 void payment_fail(struct payment *self, const char *code, struct str message);
+/* An error that gateway or account tell before anything was sent. */
+void payment_fail_early(struct payment *self, int err, const struct hub_error *error);
 void payment_retry(struct payment *self, const char *code, struct str message);
-void payment_no_storage(struct payment *self);
+void payment_no_memory(struct payment *self);
+
+/* By self->answer. `outcome` is how it is known: taken, refused, found, not_found. */
+void payment_conclude(struct payment *self, const char *outcome); /* booked first */
+void payment_complete(struct payment *self);
 
 /* --- transmit.c --------------------------------------------------------------------------------*/
 

@@ -270,7 +270,7 @@ static bool creates(enum operation operation)
     return operation == OP_AUTHORIZE || operation == OP_PURCHASE;
 }
 
-/* What is written, as gateway requests are: frozen by payment.c, in self->call.body. The amount of
+/* What is written, as gateway requests are: frozen by once.c, in self->call.body. The amount of
  * what asks for "all that is left" is settled when it happens. */
 static int64_t amount_of(const struct order *order, const struct history *history)
 {

@@ -91,6 +91,7 @@ static int fill_type(struct types *self, const struct supervisor_connector *conn
         return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
     }
     type->retry_safety = (enum job_retry_safety)operation->retry_safety;
+    type->settles = operation->settles;
     type->timeout_ms = given_or(operation->timeout_ms, JOB_TIMEOUT_MS_DEFAULT);
     type->max_attempts = given_or(operation->max_attempts, JOB_MAX_ATTEMPTS_DEFAULT);
     if (places_compile(operation->input_schema, &self->arena, &type->places) < 0) {

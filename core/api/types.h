@@ -22,6 +22,7 @@ struct job_type {
     struct str connector;
     struct str operation;
     enum job_retry_safety retry_safety;
+    bool settles; /* it can find out what became of attempts that were cut short */
     uint32_t timeout_ms;
     uint32_t max_attempts;
     struct schema *input;

@@ -80,6 +80,12 @@ static int check_permissions(const hub_connector *self, struct hub_error *error)
     return 0;
 }
 
+/* A connector may be older than the field. */
+static uint32_t flags_of(const hub_operation *op)
+{
+    return HUB_HAS(op, hub_operation, flags) ? op->flags : 0;
+}
+
 static int check_operation(const hub_operation *op, struct hub_error *error)
 {
     if (!op || op->size < OPERATION_SIZE_MIN) {
@@ -103,6 +109,9 @@ static int check_operation(const hub_operation *op, struct hub_error *error)
     }
     if (op->retry_safety > HUB_RETRY_NEVER) {
         return bad(error, name, "retry_safety is not one of HUB_RETRY_…");
+    }
+    if (flags_of(op) & ~(uint32_t)HUB_OPERATION_SETTLES) {
+        return bad(error, name, "flags has one that is not of HUB_OPERATION_…");
     }
     return op->start ? 0 : bad(error, name, "start is NULL");
 }
@@ -199,6 +208,7 @@ static void operation(struct buf *buf, const hub_operation *op)
     text_member(buf, "name", op->name);
     text_member(buf, "summary", op->summary);
     number_member(buf, "retry_safety", op->retry_safety);
+    number_member(buf, "flags", flags_of(op));
     text_member(buf, "input_schema", op->input_schema);
     text_member(buf, "result_schema", op->result_schema);
     text_member(buf, "example", op->example);

@@ -9,6 +9,7 @@
 #define OPERATIONS_MAX    256
 #define TEXT_MAX          512
 #define RETRY_SAFETY_LAST 2
+#define FLAG_SETTLES      1 /* the only one there is */
 #define MILLISECONDS_MAX  UINT32_MAX
 #define IN_FLIGHT_MAX     65536
 #define PERMISSION_MAX    1024
@@ -67,15 +68,18 @@ static int get_json(struct json_object *object, const char *name, struct str whe
 static int parse_operation(struct json_object *object, struct supervisor_operation *op,
                            struct hub_error *error)
 {
+    uint32_t flags;
     if (!json_get_str(object, "name", &op->name) || !name_is_code(op->name)) {
         return bad(error, STR("operations"), "a name is not one");
     }
     if (!get_text(object, "summary", &op->summary) ||
         !get_number(object, "retry_safety", RETRY_SAFETY_LAST, &op->retry_safety) ||
+        !get_number(object, "flags", FLAG_SETTLES, &flags) ||
         !get_number(object, "timeout_ms", MILLISECONDS_MAX, &op->timeout_ms) ||
         !get_number(object, "max_attempts", MILLISECONDS_MAX, &op->max_attempts)) {
         return bad(error, op->name, "a member is missing or of the wrong type");
     }
+    op->settles = flags & FLAG_SETTLES;
     int err = get_json(object, "input_schema", op->name, true, &op->input_schema, error);
     if (err == 0 && !op->input_schema) {
         err = bad(error, op->name, "input_schema is missing");

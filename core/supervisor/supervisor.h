@@ -44,7 +44,8 @@
  * WHAT ATTEMPTS ASK FOR. on_keep() tells of a call of hub.keep/1 or hub.ledger/1: who calls is for
  * certain, what it says was checked for form. Each call is answered with exactly one
  * supervisor_answer(), also after its attempt or its runner has ended, and before
- * supervisor_free(). An attempt that is past its deadline is told CLOSED and nobody is asked. At most WIRE_CALLS_MAX of one runner are unanswered at once.
+ * supervisor_free(). An attempt that is past its deadline is told CLOSED and nobody is asked. At
+ * most WIRE_CALLS_MAX of one runner are unanswered at once.
  *
  * Thread: [loop] for everything.
  */
@@ -273,6 +274,7 @@ struct supervisor_operation {
     struct str name;
     struct str summary;
     uint32_t retry_safety;             /* HUB_RETRY_… of hub/connector.h */
+    bool settles;                      /* HUB_OPERATION_SETTLES of the same */
     uint32_t timeout_ms;               /* 0: none given */
     uint32_t max_attempts;             /* 0: none given */
     struct json_object *input_schema;  /* borrowed */

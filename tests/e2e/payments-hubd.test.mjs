@@ -82,6 +82,64 @@ test('the runner killed while gateways think: one charge each', async () => {
   }
 });
 
+test('killed in the last attempt: another one finds out, instead of unknown', async () => {
+  fate = (call) => (call.headers['idempotency-key'] ?? call.headers['paypal-request-id']
+    ? { after: 5000 } : undefined);
+  const before = new Map(peers.map((peer) => [peer, peer.charges.size]));
+  const posted = await Promise.all(peers.map((peer) => hub.post('payments.purchase',
+    charge(peer.account.gateway), { account: peer.account.gateway, max_attempts: 1 })));
+  await until(() => peers.every((peer) => peer.charges.size > before.get(peer)), 'charges');
+  fate = () => undefined;
+  process.kill(runnerOf(hub, 'payments.so'), 'SIGKILL');
+  for (const [i, { id }] of posted.entries()) {
+    const job = await hub.finished(id, 30_000 * SLOW);
+    assert.equal(job.state, 'succeeded', JSON.stringify(job.error));
+    assert.deepEqual(job.attempts.map((one) => one.outcome), ['crashed', 'succeeded']);
+    assert.equal(peers[i].chargesByJob().get(id), 1);
+    const ledger = (await (await hub.fetch(`/v1/ledger?account=${peers[i].account.gateway}`)).text()).trim().split('\n')
+      .map((line) => JSON.parse(line)).filter((one) => one.job === id);
+    const asks = ['stripe', 'mollie'].includes(peers[i].account.gateway);
+    assert.equal(JSON.parse(ledger.at(-1).body).outcome, asks ? 'found' : 'taken');
+  }
+});
+
+test('killed in the last attempt and whenever it is asked about: unknown, and one charge', async () => {
+  const [stripe] = peers;
+  const own = await startHubd({ flags: { http_allow_private: ['127.0.0.1'], retry_base_ms: 10 } });
+  await own.send('/v1/accounts/stripe', { connector: 'payments', settings: stripe.account },
+    { method: 'PUT' });
+  fate = () => ({ after: 5000 });
+  const before = stripe.requests.length;
+  const { id } = await own.post('payments.purchase', charge('stripe'),
+    { account: 'stripe', max_attempts: 1 });
+  for (let asked = 1; asked <= 4; asked++) {
+    await until(() => stripe.requests.length === before + asked, `request ${asked}`);
+    process.kill(runnerOf(own, 'payments.so'), 'SIGKILL');
+  }
+  const seen = await own.finished(id);
+  assert.deepEqual([seen.state, seen.error.code, seen.attempts.length],
+    ['unknown', 'outcome_unknown', 4]);
+  fate = () => undefined;
+  await own.send(`/v1/jobs/${id}/retry`, '');
+  assert.equal((await own.finished(id)).state, 'succeeded');
+  assert.equal(stripe.chargesByJob().get(id), 1);
+  await own.stop();
+});
+
+test('cancelled while the gateway thinks: never "cancelled" with a charge', async () => {
+  fate = (call) => (call.method === 'POST' ? { after: 3000 } : undefined);
+  const mollie = peers.find((one) => one.account.gateway === 'mollie');
+  const before = mollie.charges.size;
+  const { id } = await hub.post('payments.purchase', charge('mollie'), { account: 'mollie' });
+  await until(() => mollie.charges.size > before, 'a charge');
+  await hub.send(`/v1/jobs/${id}/cancel`, '');
+  assert.equal((await hub.finished(id, 30_000 * SLOW)).state, 'unknown');
+  fate = () => undefined;
+  await hub.send(`/v1/jobs/${id}/retry`, '');
+  assert.equal((await hub.finished(id, 30_000 * SLOW)).state, 'succeeded');
+  assert.equal(mollie.chargesByJob().get(id), 1);
+});
+
 test('a thousand payments with a gateway that takes 300 ms', async (t) => {
   const mollie = peers.find((one) => one.account.gateway === 'mollie');
   fate = () => ({ after: 300 });

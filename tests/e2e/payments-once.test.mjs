@@ -115,6 +115,38 @@ test('when no answer ever comes, the gateway is asked what happened; else it is 
   }
 });
 
+test('what the gateway does not know yet it is asked about again', async () => {
+  const { host, peers } = setUp();
+  for (const gateway of ['stripe', 'paypal', 'adyen', 'mollie']) {
+    for (const lost of ['answer', 'request']) {
+      const peer = peers[gateway];
+      const keyed = (call) => call.headers[peer.keyHeader];
+      host.fate = (call) => { // the first attempt and the first look at it come to nothing
+        if (call.attempt === 1 && keyed(call)) return { lost };
+        return call.attempt <= 2 && call.path !== '/v1/oauth2/token' ? { status: 503 } : undefined;
+      };
+      const job = await host.run('purchase', charge(gateway),
+        { account: peer.account, maxAttempts: 1, settles: 3 });
+      assert.deepEqual([job.state, job.attempts.length], ['succeeded', 3], `${gateway} ${lost}`);
+      assert.equal(peer.chargesByJob().get(job.id), 1);
+    }
+    assert.equal(peers[gateway].problems.pop(), undefined);
+  }
+});
+
+test('an attempt that settles begins nothing', async () => {
+  const { host, peers } = setUp();
+  for (const gateway of ['stripe', 'paypal', 'adyen', 'mollie']) {
+    const peer = peers[gateway];
+    const before = peer.requests.length;
+    host.fate = () => undefined;
+    const job = await host.run('purchase', charge(gateway), { account: peer.account, maxAttempts: 0,
+      settles: 1 });
+    assert.deepEqual([job.state, job.code], ['failed', 'attempts_used_up']);
+    assert.equal(peer.requests.length, before);
+  }
+});
+
 test('a gateway that was never reached makes a failure, and no unknown', async () => {
   const { host, peers } = setUp(CONNECTOR, () => ({ lost: 'connection' }));
   for (const gateway of ['stripe', 'paypal', 'adyen', 'mollie']) {

@@ -161,7 +161,8 @@ typedef struct hub_job {
     hub_str traceparent;     /* W3C trace context to send on; or none */
     int64_t deadline_ms;     /* on hub_host.now_ms()'s clock; then the process is killed */
     uint32_t file_count;
-    uint32_t max_attempts;
+    uint32_t max_attempts;        /* the number of the last attempt, as things are: those that hubd
+                                   * has cut short do not count; see also HUB_OPERATION_SETTLES */
     const hub_file *const *files; /* in no particular order: find one by its pointer */
     void *user;                   /* the connector's; NULL at the start, never read by the host */
 } hub_job;
@@ -480,6 +481,15 @@ enum {
     HUB_RETRY_NEVER = 2     /* no: such a job ends as `unknown` */
 };
 
+/* What else is to be known of an operation. */
+enum {
+    /* With HUB_RETRY_WITH_KEY: it can find out what became of attempts that were cut short. When no
+     * attempt is left and the last one was killed, or ended as unknown, hubd begins up to three
+     * more before the job ends as `unknown`. Their number is above hub_job.max_attempts: they are
+     * to begin nothing that has not begun before. */
+    HUB_OPERATION_SETTLES = 1
+};
+
 /* How jobs are started. */
 enum {
     /* start() returns at once and the job goes on by callbacks; one process holds many. */
@@ -503,6 +513,9 @@ typedef struct hub_operation {
     /* Begins an attempt. The job must be completed exactly once.
      * [main] and must not block if the mode is ASYNC, [work] if it is BLOCKING. */
     void (*start)(hub_instance *instance, hub_job *job);
+
+    uint32_t flags; /* HUB_OPERATION_… */
+    uint32_t reserved;
 } hub_operation;
 
 typedef struct hub_connector {

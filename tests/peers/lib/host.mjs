@@ -49,9 +49,11 @@ export class Host {
 
   // --- Jobs --------------------------------------------------------------------------------------
 
-  /** A job to its end: as many attempts as it takes. */
-  async run(operation, input, { account, maxAttempts = 5, interrupt, id = randomUUID() } = {}) {
-    const job = { id, operation, input, account, interrupt, maxAttempts, attempts: [], points: 0 };
+  /** A job to its end: as many attempts as it takes, and `settles` more to find out. */
+  async run(operation, input,
+    { account, maxAttempts = 5, interrupt, id = randomUUID(), settles = 0 } = {}) {
+    const job = { id, operation, input, account, interrupt, maxAttempts, attempts: [], points: 0,
+      settles };
     while (!job.state) {
       const end = await this.#attempt(job);
       job.attempts.push(end);
@@ -64,8 +66,11 @@ export class Host {
     const states = { succeed: 'succeeded', fail: 'failed', unknown: 'unknown' };
     const last = job.attempts.filter((one) => one.kind !== 'killed').length >= job.maxAttempts;
     Object.assign(job, { code: end.code, message: end.message, result: end.json });
+    const used = job.attempts.length - job.maxAttempts;
+    const settling = used > 0 || (used === 0 && end.kind === 'unknown');
+    if (settling && used < job.settles && ['retry', 'unknown', 'killed'].includes(end.kind)) return;
     if (states[end.kind]) job.state = states[end.kind];
-    else if (last) job.state = 'failed';
+    else if (last) job.state = used > 0 ? 'unknown' : 'failed';
   }
 
   async #attempt(job) {

@@ -355,6 +355,66 @@ static void test_crash_limit_with_key(void **state)
     }
 }
 
+/* If it can find out, it is asked to: three times more, and in attempts that know what they are. */
+static void test_settling(void **state)
+{
+    static const struct {
+        enum attempt_outcome last, settling; /* how the last attempt ends, and those after it */
+        unsigned attempts;
+        enum job_state state;
+    } CASES[] = {
+        {ATTEMPT_CRASHED, ATTEMPT_CRASHED, 5, JOB_UNKNOWN},
+        {ATTEMPT_DEADLINE, ATTEMPT_RETRY, 5, JOB_UNKNOWN},
+        {ATTEMPT_UNKNOWN, ATTEMPT_RETRY, 5, JOB_UNKNOWN},
+        {ATTEMPT_UNKNOWN, ATTEMPT_UNKNOWN, 3, JOB_UNKNOWN},
+        {ATTEMPT_CRASHED, ATTEMPT_SUCCEEDED, 3, JOB_SUCCEEDED},
+        {ATTEMPT_CRASHED, ATTEMPT_FAILED, 3, JOB_FAILED},
+        {ATTEMPT_RETRY, ATTEMPT_RETRY, 2, JOB_FAILED}, /* no doubt, nothing to settle */
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof CASES / sizeof CASES[0]; k++) {
+        struct world w;
+        unsigned attempts = 0;
+        world_open(&w, NULL);
+        struct id id = world_submit(
+            &w, (struct job_record){.max_attempts = 2, .retry_safety = JOB_SAFE_WITH_KEY});
+        world_connector(&w, STR("noop"))->settles = true;
+        for (struct running *one; (one = world_started(&w, &id)) != NULL && attempts < 9;) {
+            attempts++;
+            assert_int_equal(one->number, attempts);
+            assert_int_equal(one->max_attempts, attempts <= 2 ? 2 : attempts - 1);
+            world_end(&w, one,
+                      attempts < 2    ? ATTEMPT_RETRY
+                      : attempts == 2 ? CASES[k].last
+                                      : CASES[k].settling);
+            world_advance(&w, 100000);
+        }
+        assert_int_equal(attempts, CASES[k].attempts);
+        assert_int_equal(world_state(&w, &id), CASES[k].state);
+        world_close(&w);
+    }
+}
+
+/* What the deaths of its runners have used up is settled, too. */
+static void test_settling_limits(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned attempts = 0;
+    world_open(&w, NULL);
+    world_connector(&w, STR("noop"))->settles = true;
+    struct id id = world_submit(
+        &w, (struct job_record){.max_attempts = 200, .retry_safety = JOB_SAFE_WITH_KEY});
+    for (struct running *one; (one = world_started(&w, &id)) != NULL && attempts < 20;) {
+        attempts++;
+        world_end(&w, one, ATTEMPT_CRASHED);
+        world_advance(&w, 1000000);
+    }
+    assert_int_equal(attempts, JOB_CRASHES_MAX + JOB_SETTLES_MAX);
+    assert_int_equal(world_state(&w, &id), JOB_UNKNOWN);
+    world_close(&w);
+}
+
 static void test_crash_codes(void **state)
 {
     (void)state;
@@ -595,6 +655,8 @@ int main(void)
         cmocka_unit_test(test_finish_twice_before_commit),
         cmocka_unit_test(test_crash_limit),
         cmocka_unit_test(test_crash_limit_with_key),
+        cmocka_unit_test(test_settling),
+        cmocka_unit_test(test_settling_limits),
         cmocka_unit_test(test_crash_codes),
         cmocka_unit_test(test_released_without_end),
         cmocka_unit_test(test_artifacts),

@@ -85,8 +85,10 @@ static int start(void *context, const struct jobs_attempt *attempt)
     connector->room--;
     connector->started++;
     struct running *running = free_running(self);
-    *running =
-        (struct running){.token = attempt->token, .id = attempt->id, .number = attempt->number};
+    *running = (struct running){.token = attempt->token,
+                                .id = attempt->id,
+                                .number = attempt->number,
+                                .max_attempts = attempt->max_attempts};
     memcpy(running->input, attempt->input.ptr, attempt->input.len < 64 ? attempt->input.len : 63);
     memcpy(running->operation, attempt->operation.ptr, attempt->operation.len);
     self->running_count++;
@@ -127,7 +129,12 @@ static void wake(void *context)
     ((struct world *)context)->woken = true;
 }
 
-static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake, NULL};
+static bool settles(void *context, struct str type)
+{
+    return world_connector(context, str_split(&type, '.'))->settles;
+}
+
+static const struct jobs_hooks hooks = {now, start, room, cancel, event, wake, NULL, settles};
 
 void world_answer(void *context, int err)
 {

@@ -35,6 +35,7 @@ struct running {
     uint64_t token; /* 0: free */
     struct id id;
     uint32_t number;
+    uint32_t max_attempts;
     bool cancel_asked;
     char input[64];
     char operation[32];
@@ -44,7 +45,8 @@ struct world_connector {
     const char *name;
     unsigned room; /* left */
     unsigned started;
-    bool lies; /* start() says AGAIN whatever room() says */
+    bool settles; /* its jobs can find out what became of them */
+    bool lies;    /* start() says AGAIN whatever room() says */
 };
 
 struct world {

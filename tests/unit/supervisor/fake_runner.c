@@ -311,7 +311,7 @@ static void on_config(const struct wire_frame *frame)
     snprintf(json, sizeof json,
              "{\"abi\":65536,\"name\":\"%s\",\"version\":\"1\",\"mode\":0,\"max_in_flight\":8,"
              "\"hosts\":[],\"paths\":[],\"operations\":[{\"name\":\"run\",\"retry_safety\":0,"
-             "\"timeout_ms\":0,\"max_attempts\":0,\"input_schema\":\"{}\"}]}",
+             "\"flags\":0,\"timeout_ms\":0,\"max_attempts\":0,\"input_schema\":\"{}\"}]}",
              name);
     (void)!wire_send_confined(&channel, 0, &(struct wire_confined){0}, NULL, 0);
     (void)!wire_send_ready(&channel, 0, &(struct wire_ready){str_from_c(json)}, NULL, 0);
