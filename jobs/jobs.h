@@ -74,8 +74,7 @@ struct jobs_attempt {
     uint64_t token; /* names the attempt in jobs_finished(); never used twice in a process */
     struct id id;
     uint32_t number;
-    uint32_t
-        max_attempts; /* the number of the last one, as things are; below `number`: it settles */
+    uint32_t max_attempts; /* the number of the last one; below `number`: this one settles */
     struct str type;  /* "image.transform" */
     struct str connector; /* "image" */
     struct str operation; /* "transform" */
