@@ -431,6 +431,7 @@ static int fill(struct loading *self, struct config *config)
     config->drain_timeout_ms = (unsigned)number(self, "drain_timeout_ms");
     fill_paths(self, "connector_dirs", config->connector_dirs);
     fill_paths(self, "connector_paths", config->connector_paths);
+    fill_paths(self, "connector_folders", config->connector_folders);
     if (!log_level_parse(str_from_c(text(self, "log_level")), &config->log_level) ||
         !clock_parse_duration(str_from_c(text(self, "artifact_retention")),
                               &config->artifact_retention_ms)) {

@@ -45,8 +45,9 @@ struct config {
     unsigned runner_cpu_max_s;
     unsigned runner_uid_first;
     bool sandbox_required;
-    const char *account_dir;                          /* NULL: none */
-    const char *connector_paths[CONFIG_DIRS_MAX + 1]; /* NULL-terminated */
+    const char *account_dir;                            /* NULL: none */
+    const char *connector_paths[CONFIG_DIRS_MAX + 1];   /* NULL-terminated */
+    const char *connector_folders[CONFIG_DIRS_MAX + 1]; /* the same: "CONNECTOR/NAME=/PATH" */
     unsigned breaker_crashes;
     unsigned runner_idle_ms;
     char *http_allow;         /* one rule a line */

@@ -705,6 +705,7 @@ static int make_supervisor(struct hub *self, struct hub_error *error)
         .sandbox_required = self->config->sandbox_required,
         .uid_first = self->config->runner_uid_first,
         .places = self->config->connector_paths,
+        .folders = self->config->connector_folders,
         .breaker_crashes = self->config->breaker_crashes,
         .http_allow = self->config->http_allow,
         .http_allow_private = self->config->http_allow_private,

@@ -32,7 +32,7 @@
 
 #include "base/error.h"
 #include "base/str.h"
-#include "jobs/zone.h"
+#include "base/zone.h"
 
 #define CRON_TEXT_MAX 256
 #define CRON_NEVER    INT64_MAX

@@ -1,7 +1,7 @@
 # The engine, on top of whatever store is linked.
 
 hub_library(hub_job
-  SOURCES batch.c callback.c cron.c flow.c job.c schedule.c zone.c
+  SOURCES batch.c callback.c cron.c flow.c job.c schedule.c
   LIBS hub_base)
 
 hub_library(hub_jobs
@@ -9,7 +9,7 @@ hub_library(hub_jobs
           purge.c queue.c request.c resolve.c schedules.c schedules_tick.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
-hub_check_headers(hub_job callback.h cron.h schedule.h zone.h)
+hub_check_headers(hub_job callback.h cron.h schedule.h)
 hub_check_headers(hub_jobs engine.h job.h job_index.h jobs.h schedules.h schedules_parts.h slab.h verdict.h)
 
 # --- Tests: the engine between a double of the store and a clock that the test turns ------------

@@ -18,6 +18,8 @@
 #include "decimal.h"
 #include "money.h"
 
+#include "base/zone.h"
+
 struct locale;
 
 /* The nearest locale there is to a BCP 47 tag: "de-LU" gives de, "zh-TW" zh-Hant, "no" nb; with '_'
@@ -53,9 +55,16 @@ struct civil_time {
     bool has_time; /* false: only the date is known */
 };
 
-/* "2026-11-23" or an RFC 3339 date-time. The latter keeps the offset it is written with, unless
- * `offset` (minutes east of UTC) is given; a mere date is not moved. False if it is neither. */
-bool civil_time_parse(struct str text, const int *offset, struct civil_time *ret_time);
+/* Where the clock hangs that shows a moment. */
+struct civil_clock {
+    const struct zone *zone; /* NULL: `offset` is what matters */
+    int offset;              /* minutes east of UTC */
+};
+
+/* "2026-11-23" or an RFC 3339 date-time. The latter keeps the offset it is written with, unless a
+ * clock is given (not NULL); a mere date is not moved. False if it is neither. */
+bool civil_time_parse(struct str text, const struct civil_clock *clock,
+                      struct civil_time *ret_time);
 
 /* "Z", "UTC", "+01:00", "-0330" as minutes east of UTC. */
 bool civil_offset_parse(struct str text, int *ret_minutes);

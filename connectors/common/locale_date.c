@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { OFFSET_MAX = 18 * 60, FULL_DATE_LEN = 10, MINUTE_MS = 60000 };
+enum { OFFSET_MAX = 18 * 60, FULL_DATE_LEN = 10, SECOND_MS = 1000, MINUTE_MS = 60000 };
 
 /* --- Reading -----------------------------------------------------------------------------------*/
 
@@ -47,7 +47,17 @@ static void read_date_time(struct str text, struct civil_time *time)
     time->has_time = true;
 }
 
-bool civil_time_parse(struct str text, const int *offset, struct civil_time *ret_time)
+/* Milliseconds that the clock is ahead of UTC at a moment. */
+static int64_t ahead(const struct civil_clock *clock, int64_t wall_ms)
+{
+    if (!clock->zone) {
+        return (int64_t)clock->offset * MINUTE_MS;
+    }
+    int64_t second = wall_ms / SECOND_MS - (wall_ms % SECOND_MS < 0);
+    return (int64_t)zone_stretch(clock->zone, second).offset * SECOND_MS;
+}
+
+bool civil_time_parse(struct str text, const struct civil_clock *clock, struct civil_time *ret_time)
 {
     struct civil_time time = {0};
     if (text.len == FULL_DATE_LEN && clock_is_date(text)) {
@@ -59,11 +69,11 @@ bool civil_time_parse(struct str text, const int *offset, struct civil_time *ret
         return false;
     }
     int64_t wall_ms;
-    if (!offset) {
+    if (!clock) {
         read_date_time(text, &time);
     } else if (clock_parse(text, &wall_ms)) {
         char moved[CLOCK_RFC3339_LEN + 1];
-        clock_format(wall_ms + (int64_t)*offset * MINUTE_MS, moved);
+        clock_format(wall_ms + ahead(clock, wall_ms), moved);
         read_date_time(str_from_c(moved), &time);
     } else {
         return false;

@@ -81,11 +81,10 @@ enum {
 };
 
 struct template_options {
-    const struct locale *locale; /* NULL: locale_default() */
-    bool has_offset;             /* convert times to this offset, minutes east of UTC; */
-    int offset;                  /* else they stay in the offset they are written with */
-    bool escape_html;            /* & < > " ' in values, texts only */
-    bool strict;                 /* a missing value in the text is an error */
+    const struct locale *locale;     /* NULL: locale_default() */
+    const struct civil_clock *clock; /* that shows times; NULL: the offset they are written with */
+    bool escape_html;                /* & < > " ' in values, texts only */
+    bool strict;                     /* a missing value in the text is an error */
 };
 
 /* What went wrong, and where. */

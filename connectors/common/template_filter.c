@@ -160,14 +160,14 @@ static int filter_money(struct run *run, struct json_object *value, struct json_
 
 static bool time_of(const struct run *run, struct json_object *value, struct civil_time *ret_time)
 {
-    const int *offset = run->options->has_offset ? &run->options->offset : NULL;
+    const struct civil_clock *clock = run->options->clock;
     if (json_object_is_type(value, json_type_int)) {
         char text[CLOCK_RFC3339_LEN + 1];
         clock_format(json_object_get_int64(value), text);
-        return civil_time_parse(str_from_c(text), offset, ret_time);
+        return civil_time_parse(str_from_c(text), clock, ret_time);
     }
     return json_object_is_type(value, json_type_string) &&
-           civil_time_parse(json_str(value), offset, ret_time);
+           civil_time_parse(json_str(value), clock, ret_time);
 }
 
 typedef int append_time_fn(const struct locale *locale, const struct civil_time *time,

@@ -116,6 +116,7 @@ struct measure {
 struct page_setup {
     double width, height;
     struct sides margins;
+    bool auto_width;  /* as wide as the content wants to be; `width` is the most */
     bool auto_height; /* as high as what is on it; `height` is the most until that is known */
 };
 

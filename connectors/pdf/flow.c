@@ -674,13 +674,15 @@ static int flow_absolute(struct layout *self, struct node *node, struct cursor c
 }
 
 /* The next page, of another shape perhaps. A page that is still empty is used. */
-static int break_page(struct layout *self, const struct node *node, struct cursor *cursor)
+static int break_page(struct layout *self, struct node *node, struct cursor *cursor)
 {
     const struct page *page = &self->pages[cursor->page];
     bool fresh = layout_at_top(self, *cursor) && page->count == 0;
     int err = fresh ? 0 : layout_next_page(self, cursor);
     if (err == 0 && node->section && self->table_depth == 0) {
-        self->pages[cursor->page].setup = *node->section;
+        struct page_setup setup = *node->section;
+        err = layout_setup(self, node, &setup);
+        self->pages[cursor->page].setup = setup;
         cursor->y = layout_top(self, cursor->page);
     }
     return err;

@@ -237,13 +237,27 @@ static void cut_pages(struct layout *self)
     }
 }
 
+int layout_setup(struct layout *self, struct node *node, struct page_setup *setup)
+{
+    if (!setup->auto_width) {
+        return 0;
+    }
+    int err = node_measure(self, node);
+    double width = node->max_width + setup->margins.left + setup->margins.right;
+    setup->width = fmin(width, PDF_MAX_LENGTH);
+    return err;
+}
+
 static int pass(struct layout *self)
 {
     struct document *doc = self->doc;
-    const struct page_setup *setup = doc->content->section ? doc->content->section : &doc->page;
+    struct page_setup setup = doc->content->section ? *doc->content->section : doc->page;
     self->page_count = self->anchor_count = self->item_count = 0;
     self->head_room = self->foot_room = 0;
-    int err = add_page(self, setup);
+    int err = layout_setup(self, doc->content, &setup);
+    if (err == 0) {
+        err = add_page(self, &setup);
+    }
     if (err < 0) {
         return err;
     }

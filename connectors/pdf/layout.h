@@ -123,6 +123,9 @@ struct item *layout_add(struct layout *self, uint32_t page);
 /* To the top of the next page, which is made if need be. */
 HUB_MUST_CHECK int layout_next_page(struct layout *self, struct cursor *cursor);
 
+/* Pages whose width is automatic become as wide as the node that begins them. */
+HUB_MUST_CHECK int layout_setup(struct layout *self, struct node *node, struct page_setup *setup);
+
 /* Makes sure that `height` fits below the cursor, if need be on the next page.
  * HUB_ERR_INVALID_INPUT if it fits on none. */
 HUB_MUST_CHECK int layout_need(struct layout *self, const struct node *node, double height,

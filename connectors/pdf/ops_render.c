@@ -61,10 +61,10 @@ static bool open_source(void *context, struct str pointer, struct source *ret_so
     return true;
 }
 
-static int succeed(struct task *task, const struct render *render, struct str name,
-                   struct hub_error *error)
+static int succeed(const struct pdf *pdf, hub_job *job, const struct render *render,
+                   struct str name, struct hub_error *error)
 {
-    int err = pdf_job_write(task->pdf, task->job, name, buf_view(&render->file), error);
+    int err = pdf_job_write(pdf, job, name, buf_view(&render->file), error);
     if (err < 0) {
         return err;
     }
@@ -79,56 +79,53 @@ static int succeed(struct task *task, const struct render *render, struct str na
     if (buf_failed(&result)) {
         err = hub_fail(error, HUB_ERR_NOMEM, "out of memory");
     } else {
-        task->pdf->host->succeed(task->job, (hub_str){result.ptr, result.len});
+        pdf->host->succeed(job, (hub_str){result.ptr, result.len});
     }
     buf_release(&result);
     return err;
 }
 
-static int run(struct task *task, struct json_object *input, struct buf *ret_pointer,
-               struct hub_error *error)
+int pdf_job_render(struct pdf *pdf, hub_job *job, struct json_object *definition,
+                   struct render *ret_render, struct hub_error *error)
 {
-    const struct sources sources = {.context = task, .open = open_source};
-    struct render render = {
-        .cache = task->pdf->cache,
-        .input = input,
-        .sources = &sources,
-        .wall_ms = task->pdf->host->wall_ms(),
-        .cancel_context = task,
-        .cancelled = is_cancelled,
-    };
-    struct str name = STR("document.pdf");
-    (void)json_get_str(input, "name", &name);
-    int err = render_run(&render, error);
-    if (err == 0) {
-        err = succeed(task, &render, name, error);
+    struct task task = {.pdf = pdf, .job = job};
+    const struct sources sources = {
+        .context = &task, .open = open_source, .templates = pdf->templates};
+    *ret_render = (struct render){.input = definition, .wall_ms = pdf->host->wall_ms()};
+    int err = pdf->cache ? 0 : render_cache_new(&pdf->cache);
+    if (err < 0) {
+        return hub_fail(error, err, "out of memory");
     }
-    *ret_pointer = render.pointer;
-    render.pointer = (struct buf){0};
-    render_release(&render);
+    ret_render->cache = pdf->cache;
+    ret_render->sources = &sources;
+    ret_render->cancel_context = &task;
+    ret_render->cancelled = is_cancelled;
+    err = render_run(ret_render, error);
+    ret_render->sources = NULL;
+    ret_render->cancel_context = NULL;
+    ret_render->cancelled = NULL;
     return err;
 }
 
 void pdf_render_start(hub_instance *instance, hub_job *job)
 {
     struct pdf *pdf = (struct pdf *)instance;
-    struct task task = {.pdf = pdf, .job = job};
     struct hub_error error = {0};
     struct json_object *input = NULL;
-    struct buf pointer = {0};
-    int err = pdf->cache ? 0 : render_cache_new(&pdf->cache);
-    if (err < 0) {
-        err = hub_fail(&error, err, "out of memory");
-    } else {
-        struct str text = str_of(job->input.ptr, job->input.len);
-        err = json_read(text, JSON_DEPTH_MAX, &input, NULL, &error);
+    struct render render = {0};
+    struct str name = STR("document.pdf");
+    int err =
+        json_read(str_of(job->input.ptr, job->input.len), JSON_DEPTH_MAX, &input, NULL, &error);
+    if (err == 0) {
+        err = pdf_job_render(pdf, job, input, &render, &error);
     }
     if (err == 0) {
-        err = run(&task, input, &pointer, &error);
+        (void)json_get_str(input, "name", &name);
+        err = succeed(pdf, job, &render, name, &error);
     }
     if (err < 0) {
-        pdf_job_fail(pdf, job, &error, buf_view(&pointer));
+        pdf_job_fail(pdf, job, &error, buf_view(&render.pointer));
     }
-    buf_release(&pointer);
+    render_release(&render);
     json_object_put(input);
 }

@@ -1,8 +1,9 @@
 /*
  * pdf.stamp: a text, a picture or a page of another document, on or under pages.
  *
- * Whatever it is becomes a form XObject once, and each page draws that. Positions are those of the
- * page as it is shown, so that a stamp on a turned page stands upright too.
+ * Whatever it is becomes a form XObject once, and each page draws that; a text is set by pdf.render
+ * on a page of its own first. Positions are those of the page as it is shown, so that a stamp on a
+ * turned page stands upright too.
  */
 #include "work.hh"
 
@@ -16,7 +17,7 @@
 
 extern "C" {
 #include "picture.h"
-#include "standard.h"
+#include "render.h"
 }
 
 using operations::Bytes;
@@ -26,7 +27,10 @@ using operations::Work;
 
 namespace {
 
-enum { MAX_SIDE = 14400 }; /* points: 200 inches, the largest page (ISO 32000-1 annex C) */
+enum {
+    MAX_SIDE = 14400, /* points: 200 inches, the largest page (ISO 32000-1 annex C) */
+    MAX_TILES = 5000, /* of a repeated stamp on one page */
+};
 
 /* What is drawn: a form, and the box that it fills after its own matrix. */
 struct Stamp {
@@ -39,6 +43,8 @@ struct Placement {
     double across, up; /* 0 to 1: left to right, bottom to top */
     double margin, angle, opacity;
     bool under, fit;
+    bool repeat;
+    double gap; /* between repeated ones */
 };
 
 std::string digits(double value)
@@ -50,117 +56,89 @@ std::string digits(double value)
 
 /* --- Text --------------------------------------------------------------------------------------*/
 
-/* The characters of a line by their codes in WinAnsiEncoding. */
-std::string winansi(struct str line)
-{
-    std::string codes;
-    while (line.len > 0) {
-        size_t len = str_utf8_char_len(line);
-        uint32_t character = static_cast<unsigned char>(line.ptr[0]);
-        static const unsigned char FIRST_MASK[] = {0xff, 0x7f, 0x1f, 0x0f, 0x07};
-        character &= FIRST_MASK[len];
-        for (size_t i = 1; i < len; i++) {
-            character = character << 6 | (static_cast<unsigned char>(line.ptr[i]) & 0x3f);
-        }
-        uint8_t code = winansi_code(character);
-        if (code == 0) {
-            throw Failure("invalid_input",
-                          "The standard fonts have no “" + std::string(line.ptr, len) +
-                              "”. Stamp a page that pdf.render has made.",
-                          "/text/text");
-        }
-        codes += char(code);
-        line = str_slice(line, len, line.len);
-    }
-    return codes;
-}
-
-std::string color_operator(const std::string &color)
-{
-    std::string operands;
-    for (size_t i = 1; i + 1 < color.size(); i += 2) {
-        operands += digits(std::stoi(color.substr(i, 2), nullptr, 16) / 255.0) + " ";
-    }
-    return operands + "rg\n";
-}
-
-/* The standard fonts' metrics, for the time of a job. */
-struct Fonts {
-    Fonts()
+/* What pdf.render has made, for the time of a job. */
+struct Rendered : render {
+    Rendered() : render()
     {
-        if (standard_fonts_new(&all) < 0) {
+    }
+    ~Rendered()
+    {
+        render_release(this);
+    }
+    Rendered(const Rendered &) = delete;
+    Rendered &operator=(const Rendered &) = delete;
+};
+
+struct Json {
+    explicit Json(json_object *made) : object(made)
+    {
+        if (!object) {
             throw std::bad_alloc();
         }
     }
-    ~Fonts()
+    ~Json()
     {
-        standard_fonts_free(all);
+        json_object_put(object);
     }
-    Fonts(const Fonts &) = delete;
-    Fonts &operator=(const Fonts &) = delete;
+    Json(const Json &) = delete;
+    Json &operator=(const Json &) = delete;
 
-    struct standard_fonts *all = nullptr;
+    json_object *const object;
 };
 
-class TextStamp {
-  public:
-    TextStamp(json_object *options)
-        : size(Work::number(options, "font_size", 36)),
-          color(Work::text(options, "color", "#000000"))
-    {
-        std::string family = Work::text(options, "font", "Helvetica");
-        font = standard_fonts_get(fonts.all, str_of(family.data(), family.size()),
-                                  Work::boolean(options, "bold", false),
-                                  Work::boolean(options, "italics", false));
-        struct str text = {nullptr, 0};
-        json_get_str(options, "text", &text);
-        while (text.ptr) {
-            lines.push_back(winansi(str_split(&text, '\n')));
-        }
+/* A definition for pdf.render: a page that is as large as the text. What the stamp's text may have
+ * is what a node of text may have; `fonts` are files of this job, at the same place. */
+void fill_definition(json_object *definition, json_object *input, json_object *options)
+{
+    json_object *content = operations::add(definition, "content", json_object_new_object());
+    operations::add(content, "font", json_object_new_string("Helvetica"));
+    operations::add(content, "font_size", json_object_new_int(36));
+    operations::add(content, "alignment", json_object_new_string("center"));
+    json_object_object_foreach(options, name, value) {
+        operations::add(content, name, json_object_get(value));
     }
-
-    Stamp make(QPDF &qpdf)
-    {
-        Stamp stamp;
-        for (const std::string &line : lines) {
-            stamp.width = std::max(stamp.width, width_of(line));
-        }
-        double step = size * 1.2;
-        double ascent = font->ascent * size / 1000, descent = font->descent * size / 1000;
-        stamp.height = ascent - descent + step * double(lines.size() - 1);
-        std::string content = "BT\n" + color_operator(color) + "/F " + digits(size) + " Tf\n";
-        double y = stamp.height - ascent;
-        for (const std::string &line : lines) {
-            double x = (stamp.width - width_of(line)) / 2;
-            content += "1 0 0 1 " + digits(x) + " " + digits(y) + " Tm " +
-                       QPDFObjectHandle::newString(line).unparseBinary() + " Tj\n";
-            y -= step;
-        }
-        stamp.form = QPDFObjectHandle::newStream(&qpdf, content + "ET\n");
-        stamp.form.getDict().replaceKey(
-            "/Resources", QPDFObjectHandle::parse(std::string("<</Font<</F<</Type/Font/Subtype/"
-                                                              "Type1/Encoding/WinAnsiEncoding/"
-                                                              "BaseFont/") +
-                                                  font->name + ">>>>>>"));
-        return stamp;
+    json_object *size = operations::add(definition, "page_size", json_object_new_object());
+    operations::add(size, "width", json_object_new_string("auto"));
+    operations::add(size, "height", json_object_new_string("auto"));
+    operations::add(definition, "page_margins", json_object_new_int(0));
+    operations::add(definition, "missing_glyphs", json_object_new_string("fail"));
+    json_object *fonts;
+    if (json_get_object(input, "fonts", &fonts)) {
+        operations::add(definition, "fonts", json_object_get(fonts));
     }
+}
 
-  private:
-    double width_of(const std::string &line) const
-    {
-        double width = 0;
-        for (char code : line) {
-            width += font->widths[static_cast<unsigned char>(code)];
-        }
-        return width * size / 1000;
+/* The place in the stamp's input that a place in the definition came from. */
+std::string stamp_pointer(const std::string &pointer)
+{
+    static const std::string CONTENT = "/content";
+    bool of_content = pointer.compare(0, CONTENT.size(), CONTENT) == 0;
+    return of_content ? "/text" + pointer.substr(CONTENT.size()) : pointer;
+}
+
+/* The document, of one page, that the text is. Its bytes live in `rendered`. */
+Document text_document(Work &work, json_object *options, Rendered &rendered)
+{
+    Json definition(json_object_new_object());
+    fill_definition(definition.object, work.input(), options);
+    struct hub_error error = {};
+    int err = pdf_job_render(work.pdf, work.job, definition.object, &rendered, &error);
+    if (err == HUB_ERR_NOMEM) {
+        throw std::bad_alloc();
     }
-
-    Fonts fonts;
-    const struct standard_font *font;
-    double size;
-    std::string color;
-    std::vector<std::string> lines;
-};
+    if (err < 0) {
+        std::string pointer(rendered.pointer.ptr, rendered.pointer.len);
+        throw Failure(hub_err_code(err), std::string(error.detail) + ".", stamp_pointer(pointer));
+    }
+    if (rendered.pages != 1) {
+        throw Failure("too_large", "The text is higher than 14,400 points.", "/text");
+    }
+    Document document;
+    document.qpdf = std::make_shared<QPDF>();
+    document.qpdf->processMemoryFile("text", rendered.file.ptr, rendered.file.len);
+    document.pages = QPDFPageDocumentHelper(*document.qpdf).getAllPages();
+    return document;
+}
 
 /* --- Pictures and pages ------------------------------------------------------------------------*/
 
@@ -231,14 +209,11 @@ Stamp picture_stamp(Work &work, QPDF &qpdf, json_object *options)
     return stamp;
 }
 
-Stamp page_stamp(QPDF &qpdf, Document &other, json_object *options)
+/* The page at an index of another document, which must live until all is written. */
+Stamp page_stamp(QPDF &qpdf, Document &other, size_t index)
 {
-    size_t number = size_t(Work::integer(options, "page", 1));
-    if (number > other.pages.size()) {
-        throw Failure("invalid_input", "There is no such page in this document.", "/page/page");
-    }
     Stamp stamp;
-    stamp.form = qpdf.copyForeignObject(other.pages[number - 1].getFormXObjectForPage());
+    stamp.form = qpdf.copyForeignObject(other.pages[index].getFormXObjectForPage());
     QPDFObjectHandle dictionary = stamp.form.getDict();
     QPDFObjectHandle matrix = dictionary.getKey("/Matrix");
     QPDFObjectHandle::Rectangle box = dictionary.getKey("/BBox").getArrayAsRectangle();
@@ -249,7 +224,6 @@ Stamp page_stamp(QPDF &qpdf, Document &other, json_object *options)
     stamp.y = box.lly;
     stamp.width = box.urx - box.llx;
     stamp.height = box.ury - box.lly;
-    stamp.scale = Work::number(options, "scale", 1);
     return stamp;
 }
 
@@ -288,28 +262,81 @@ struct Canvas {
     double width, height;
 };
 
-/* The matrix that takes the stamp's box to its place. */
-std::string placed(const Stamp &stamp, const Placement &placement, const Canvas &canvas)
+/* The matrix that turns and scales the stamp's box and puts its middle there. */
+std::string centered_at(const Stamp &stamp, double scale, double angle, std::array<double, 2> place)
 {
-    double scale = stamp.scale;
-    if (placement.fit) {
-        scale = std::min(canvas.width / stamp.width, canvas.height / stamp.height);
+    double a = scale * std::cos(angle), b = scale * std::sin(angle);
+    double middle_x = stamp.x + stamp.width / 2, middle_y = stamp.y + stamp.height / 2;
+    double e = place[0] - (a * middle_x - b * middle_y);
+    double f = place[1] - (b * middle_x + a * middle_y);
+    return digits(a) + " " + digits(b) + " " + digits(-b) + " " + digits(a) + " " + digits(e) +
+           " " + digits(f) + " cm\n";
+}
+
+/* Rows along the stamp's angle over all of the page, every other one moved by half a step; what
+ * would be off the page is left away. */
+std::vector<std::array<double, 2>> tiles(const Stamp &stamp, const Placement &placement,
+                                         const Canvas &canvas)
+{
+    double angle = placement.angle * M_PI / 180, c = std::cos(angle), s = std::sin(angle);
+    double across = stamp.width * stamp.scale + placement.gap;
+    double up = stamp.height * stamp.scale + placement.gap;
+    double reach = std::hypot(canvas.width, canvas.height) / 2;
+    double half = std::hypot(across, up) / 2;
+    int rows = int(std::ceil(reach / up)), columns = int(std::ceil(reach / across)) + 1;
+    std::vector<std::array<double, 2>> places;
+    for (int row = -rows; row <= rows; row++) {
+        for (int column = -columns; column <= columns; column++) {
+            double x = (column + (row % 2 == 0 ? 0 : 0.5)) * across, y = row * up;
+            double page_x = canvas.width / 2 + x * c - y * s;
+            double page_y = canvas.height / 2 + x * s + y * c;
+            if (page_x < -half || page_x > canvas.width + half || page_y < -half ||
+                page_y > canvas.height + half) {
+                continue;
+            }
+            if (places.size() == MAX_TILES) {
+                throw Failure("too_large", "That is more than 5,000 stamps on a page.", "/repeat");
+            }
+            places.push_back({page_x, page_y});
+        }
     }
+    return places;
+}
+
+/* Where the middle of the only one is. */
+std::array<double, 2> single(const Stamp &stamp, double scale, const Placement &placement,
+                             const Canvas &canvas)
+{
     double angle = placement.angle * M_PI / 180;
     double width = stamp.width * scale, height = stamp.height * scale;
     double wide = std::fabs(width * std::cos(angle)) + std::fabs(height * std::sin(angle));
     double high = std::fabs(width * std::sin(angle)) + std::fabs(height * std::cos(angle));
     double free_x = canvas.width - wide - 2 * placement.margin;
     double free_y = canvas.height - high - 2 * placement.margin;
-    auto center = canvas.inside(placement.margin + free_x * placement.across + wide / 2,
-                                placement.margin + free_y * placement.up + high / 2);
-    double all = angle + canvas.turned * M_PI / 180;
-    double a = scale * std::cos(all), b = scale * std::sin(all);
-    double middle_x = stamp.x + stamp.width / 2, middle_y = stamp.y + stamp.height / 2;
-    double e = center[0] - (a * middle_x - b * middle_y);
-    double f = center[1] - (b * middle_x + a * middle_y);
-    return digits(a) + " " + digits(b) + " " + digits(-b) + " " + digits(a) + " " + digits(e) +
-           " " + digits(f) + " cm\n";
+    return {placement.margin + free_x * placement.across + wide / 2,
+            placement.margin + free_y * placement.up + high / 2};
+}
+
+/* Draws the form wherever the stamp is to be on this page. */
+std::string drawn(const Stamp &stamp, const Placement &placement, const Canvas &canvas,
+                  const std::string &form)
+{
+    double scale = stamp.scale, angle = (placement.angle + canvas.turned) * M_PI / 180;
+    if (placement.fit) {
+        scale = std::min(canvas.width / stamp.width, canvas.height / stamp.height);
+    }
+    std::vector<std::array<double, 2>> places;
+    if (placement.repeat) {
+        places = tiles(stamp, placement, canvas);
+    } else {
+        places.push_back(single(stamp, scale, placement, canvas));
+    }
+    std::string content;
+    for (std::array<double, 2> place : places) {
+        content += "q\n" + centered_at(stamp, scale, angle, canvas.inside(place[0], place[1])) +
+                   form + " Do\nQ\n";
+    }
+    return content;
 }
 
 void add_entry(QPDFObjectHandle resources, const std::string &kind, const std::string &name,
@@ -351,7 +378,7 @@ void draw(QPDF &qpdf, QPDFPageObjectHelper &page, const Stamp &stamp, const Plac
         add_entry(resources, "/ExtGState", name, state);
         content += name + " gs\n";
     }
-    content += placed(stamp, placement, Canvas(page)) + form + " Do\nQ\n";
+    content += drawn(stamp, placement, Canvas(page), form) + "Q\n";
     if (placement.under) {
         page.addPageContents(QPDFObjectHandle::newStream(&qpdf, content), true);
         return;
@@ -367,7 +394,8 @@ Placement placement_of(json_object *input)
         {"left", {0, 0.5}},      {"center", {0.5, 0.5}}, {"right", {1, 0.5}},
         {"bottom_left", {0, 0}}, {"bottom", {0.5, 0}},   {"bottom_right", {1, 0}}};
     auto place = PLACES.at(Work::text(input, "position", "center"));
-    json_object *page;
+    json_object *page, *repeat;
+    bool repeated = json_get_object(input, "repeat", &repeat);
     bool fit = json_get_object(input, "page", &page) && Work::boolean(page, "fit", false);
     return {place[0],
             place[1],
@@ -375,7 +403,9 @@ Placement placement_of(json_object *input)
             Work::number(input, "angle", 0),
             Work::number(input, "opacity", 1),
             Work::boolean(input, "under", false),
-            fit};
+            fit,
+            repeated,
+            repeated ? Work::number(repeat, "gap", 72) : 0};
 }
 
 /* The form as one thing for transparency, with its box. */
@@ -394,19 +424,33 @@ void finish_form(Stamp &stamp)
     }
 }
 
+/* The page of another document that the input names. */
+Stamp named_page(Work &work, QPDF &qpdf, json_object *options, Document &other)
+{
+    other = work.open("/page/file", options);
+    size_t number = size_t(Work::integer(options, "page", 1));
+    if (number > other.pages.size()) {
+        throw Failure("invalid_input", "There is no such page in this document.", "/page/page");
+    }
+    Stamp stamp = page_stamp(qpdf, other, number - 1);
+    stamp.scale = Work::number(options, "scale", 1);
+    return stamp;
+}
+
 void stamp(Work &work)
 {
     Document file = work.open("/file");
-    Document other; /* lives until all is written */
+    Rendered rendered; /* both live until all is written */
+    Document other;
     json_object *options;
     Stamp made;
     if (json_get_object(work.input(), "text", &options)) {
-        made = TextStamp(options).make(*file.qpdf);
+        other = text_document(work, options, rendered);
+        made = page_stamp(*file.qpdf, other, 0);
     } else if (json_get_object(work.input(), "image", &options)) {
         made = picture_stamp(work, *file.qpdf, options);
     } else if (json_get_object(work.input(), "page", &options)) {
-        other = work.open("/page/file", options);
-        made = page_stamp(*file.qpdf, other, options);
+        made = named_page(work, *file.qpdf, options, other);
     }
     if (!made.form.isInitialized()) {
         throw Failure("invalid_input", "There is nothing to stamp.");
@@ -418,6 +462,7 @@ void stamp(Work &work)
     std::string ranges = Work::text(work.input(), "pages", "all");
     for (size_t page : operations::page_numbers(ranges, file.pages.size(), "/pages")) {
         draw(*file.qpdf, file.pages[page], made, placement, state);
+        work.check_cancelled();
     }
     work.write_changed(file, work.output_name(file, "stamped.pdf"));
 }

@@ -25,6 +25,7 @@ struct sources {
     /* The file at this JSON Pointer of the input; false if there is none. */
     bool (*open)(void *context, struct str pointer, struct source *ret_source);
     struct pictures *pictures;
+    struct str templates; /* the folder with the operator's; empty: none */
 };
 
 HUB_MUST_CHECK int document_parse(struct document *doc, struct json_object *input,

@@ -288,20 +288,26 @@ static const struct {
     {STR_INIT("EXECUTIVE"), 521.86, 756}, {STR_INIT("LABEL_4X6"), 288, 432},
 };
 
+/* A side of a page: a length, or "auto", and then it may be as long as PDF allows. */
+static int read_side(struct parser *p, struct json_object *value, const struct place *at,
+                     double *ret_length, bool *ret_auto)
+{
+    *ret_auto = str_eq(json_str(value), STR("auto"));
+    if (*ret_auto) {
+        *ret_length = PDF_MAX_LENGTH;
+        return 0;
+    }
+    return read_number(p, value, at, 10, PDF_MAX_LENGTH, ret_length);
+}
+
 int read_page_size(struct parser *p, struct json_object *value, const struct place *at,
                    struct page_setup *page)
 {
     if (json_object_is_type(value, json_type_object)) {
-        int err = read_number(p, member(value, "width"), at, 10, PDF_MAX_LENGTH, &page->width);
-        struct str height;
-        page->auto_height = json_get_str(value, "height", &height) && str_eq(height, STR("auto"));
-        if (page->auto_height) {
-            page->height = PDF_MAX_LENGTH;
-            return err;
-        }
+        int err = read_side(p, member(value, "width"), at, &page->width, &page->auto_width);
         return err < 0
                    ? err
-                   : read_number(p, member(value, "height"), at, 10, PDF_MAX_LENGTH, &page->height);
+                   : read_side(p, member(value, "height"), at, &page->height, &page->auto_height);
     }
     struct str text;
     int err = read_text(p, value, at, &text);

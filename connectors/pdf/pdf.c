@@ -59,8 +59,13 @@ static const hub_operation *const OPERATIONS[] = {
 static hub_instance *create(const hub_host *host)
 {
     struct pdf *self = calloc(1, sizeof *self);
+    const hub_folders_api *folders = host->extension(HUB_EXT_FOLDERS);
     if (self) {
         self->host = host;
+    }
+    if (self && folders) {
+        hub_str path = folders->path(HUB_STR("templates"));
+        self->templates = str_of(path.ptr, path.len);
     }
     return (hub_instance *)self;
 }
@@ -76,6 +81,7 @@ static const hub_str PATHS[] = {
     HUB_STR_INIT("/usr/share/fonts"),
     HUB_STR_INIT("/usr/local/share/fonts"),
     HUB_STR_INIT("/usr/share/hyphen"),
+    HUB_STR_INIT("/usr/share/zoneinfo"),
 };
 
 static const hub_connector CONNECTOR = {

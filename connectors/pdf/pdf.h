@@ -22,11 +22,14 @@
 
 #include <hub/connector.h>
 
-struct render_cache; /* render.h */
+struct json_object;
+struct render; /* render.h */
+struct render_cache;
 
 struct pdf {
     const hub_host *host;
     struct render_cache *cache; /* fonts, pictures: made at the first pdf.render */
+    struct str templates;       /* the operator's folder; empty: none */
 };
 
 /* Ends the job with `error`: its code is the error's, its message the detail as a sentence. Errors
@@ -38,6 +41,11 @@ void pdf_job_fail(const struct pdf *pdf, hub_job *job, const struct hub_error *e
 /* Writes `data` into a new artifact `name` of the job, of media type application/pdf. */
 HUB_MUST_CHECK int pdf_job_write(const struct pdf *pdf, hub_job *job, struct str name,
                                  struct str data, struct hub_error *error);
+
+/* Sets a definition with the job's files. The caller releases `ret_render`, also after a failure:
+ * its `pointer` is the place at fault then. */
+HUB_MUST_CHECK int pdf_job_render(struct pdf *pdf, hub_job *job, struct json_object *definition,
+                                  struct render *ret_render, struct hub_error *error);
 
 void pdf_render_start(hub_instance *instance, hub_job *job);
 

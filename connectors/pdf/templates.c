@@ -1,46 +1,19 @@
 #include "templates.h"
 
+#include "shelf.h"
+
 #include "base/file.h"
 #include "connectors/common/template.h"
 #include "schemas/schema.h"
 
 #include <string.h>
 
-enum { FILE_MAX = 1 << 20, TEXTS_MAX = 16 << 20 };
+enum { TEXTS_MAX = 16 << 20 };
 
-/* --- The ready ones ----------------------------------------------------------------------------*/
+#define ZONES_DIR "/usr/share/zoneinfo"
 
-#define TEMPLATE_MAP(X) X(invoice) X(label) X(receipt) X(report)
-
-#define DECLARE(name)                                                                              \
-    extern const char template_##name[], template_##name##_schema[];                               \
-    extern const size_t template_##name##_len, template_##name##_schema_len;
-TEMPLATE_MAP(DECLARE)
-#undef DECLARE
 extern const char template_labels[];
 extern const size_t template_labels_len;
-
-static const struct ready {
-    struct str name;
-    const char *definition, *schema; /* JSON */
-    const size_t *definition_len, *schema_len;
-} READY[] = {
-#define ROW(name)                                                                                  \
-    {STR_INIT(#name), template_##name, template_##name##_schema, &template_##name##_len,           \
-     &template_##name##_schema_len},
-    TEMPLATE_MAP(ROW)
-#undef ROW
-};
-
-static const struct ready *find_ready(struct str name)
-{
-    for (size_t i = 0; i < sizeof READY / sizeof READY[0]; i++) {
-        if (str_eq(name, READY[i].name)) {
-            return &READY[i];
-        }
-    }
-    return NULL;
-}
 
 /* --- What an expansion works with --------------------------------------------------------------*/
 
@@ -50,6 +23,9 @@ struct expansion {
     struct buf *pointer;
     struct hub_error *error;
     const struct locale *locale;
+    struct civil_clock clock; /* that shows times, */
+    struct zone *zone;        /* by this zone, if one is named */
+    bool has_clock;
 };
 
 static int fail(struct expansion *self, int err, const char *pointer, const char *why)
@@ -86,16 +62,32 @@ static int find_locale(struct expansion *self)
     return 0;
 }
 
-static int find_offset(struct expansion *self, struct template_options *options)
+static int find_zone(struct expansion *self, struct str name)
 {
-    struct str offset;
-    if (!json_get_str(self->input, "utc_offset", &offset)) {
+    struct hub_error why;
+    int err = zone_load(ZONES_DIR, name, &self->zone, &why);
+    if (err < 0) {
+        return fail(self, err == HUB_ERR_IO ? HUB_ERR_INVALID_INPUT : err, "/time_zone",
+                    why.detail);
+    }
+    self->clock.zone = self->zone;
+    self->has_clock = true;
+    return 0;
+}
+
+static int find_clock(struct expansion *self)
+{
+    struct str text;
+    if (json_get_str(self->input, "time_zone", &text)) {
+        return find_zone(self, text);
+    }
+    if (!json_get_str(self->input, "utc_offset", &text)) {
         return 0;
     }
-    if (!civil_offset_parse(offset, &options->offset)) {
+    if (!civil_offset_parse(text, &self->clock.offset)) {
         return fail(self, HUB_ERR_INVALID_INPUT, "/utc_offset", "an offset is like +01:00");
     }
-    options->has_offset = true;
+    self->has_clock = true;
     return 0;
 }
 
@@ -187,26 +179,24 @@ static int check_data(struct expansion *self, const struct schema *schema, struc
     return err;
 }
 
-/* A ready template's data is checked, so that what is missing is told by its name. */
-static int validate(struct expansion *self, const struct ready *ready, struct json_object *data)
+/* Data of a template that has a schema is checked, so that what is missing is told by its name. */
+static int validate(struct expansion *self, struct json_object *document, struct json_object *data)
 {
-    struct json_object *document = NULL;
+    static const struct str URI = STR_INIT("template");
     struct schema *schema = NULL;
     struct schema_registry *registry = schema_registry_new();
-    int err = registry ? read_built_in(self, ready->schema, *ready->schema_len, &document)
-                       : fail_memory(self);
+    int err =
+        registry ? schema_registry_add(registry, URI, document, self->error) : fail_memory(self);
     if (err == 0) {
-        err = schema_registry_add(registry, ready->name, document, self->error);
+        err = schema_compile(registry, URI, SCHEMA_ASSERT_FORMAT, &schema, self->error);
     }
-    if (err == 0) {
-        err = schema_compile(registry, ready->name, SCHEMA_ASSERT_FORMAT, &schema, self->error);
-    }
-    if (err == 0) {
+    if (err < 0) {
+        buf_append_c(self->pointer, "/template");
+    } else {
         err = check_data(self, schema, data);
     }
     schema_free(schema);
     schema_registry_free(registry);
-    json_object_put(document);
     return err;
 }
 
@@ -219,49 +209,50 @@ static int read_file_template(struct expansion *self, struct json_object **ret_d
         !self->sources->open(self->sources->context, STR("/template"), &source)) {
         return fail(self, HUB_ERR_INVALID_INPUT, "/template", "there is no such file");
     }
-    struct buf text;
-    buf_init(&text, FILE_MAX);
-    int err = file_read_fd(source.fd, &text, self->error);
-    if (err == 0) {
-        err = json_read(buf_view(&text), JSON_DEPTH_MAX, ret_definition, NULL, self->error);
-    }
+    int err = shelf_read_fd(source.fd, ret_definition, self->error);
     if (err < 0) {
         buf_append_c(self->pointer, "/template");
-        err = err == HUB_ERR_INVALID_JSON ? HUB_ERR_INVALID_INPUT : err;
-        self->error->err = err;
     }
-    buf_release(&text);
     return err;
 }
 
-static int read_template(struct expansion *self, struct json_object *named,
+static int read_named_template(struct expansion *self, struct str name, struct json_object *data,
+                               struct json_object **ret_definition)
+{
+    struct json_object *schema = NULL;
+    int err = shelf_read(self->sources->templates, name, ret_definition, &schema, self->error);
+    if (err < 0) {
+        buf_append_c(self->pointer, "/template");
+        return err;
+    }
+    err = schema ? validate(self, schema, data) : 0;
+    json_object_put(schema);
+    return err;
+}
+
+static int read_template(struct expansion *self, struct json_object *template,
                          struct json_object *data, struct json_object **ret_definition)
 {
-    if (!json_object_is_type(named, json_type_string)) {
-        return read_file_template(self, ret_definition);
+    struct str name;
+    if (json_object_is_type(template, json_type_string)) {
+        return read_named_template(self, json_str(template), data, ret_definition);
     }
-    const struct ready *ready = find_ready(json_str(named));
-    if (!ready) {
-        return fail(self, HUB_ERR_INVALID_INPUT, "/template",
-                    "the ready templates are invoice, label, receipt and report");
+    /* A file may have a name too. */
+    if (json_object_object_length(template) == 1 && json_get_str(template, "name", &name)) {
+        return read_named_template(self, name, data, ret_definition);
     }
-    int err = validate(self, ready, data);
-    return err < 0 ? err
-                   : read_built_in(self, ready->definition, *ready->definition_len, ret_definition);
+    return read_file_template(self, ret_definition);
 }
 
 static int fill_in(struct expansion *self, struct json_object *definition,
                    struct json_object *scope, struct json_object **ret_value)
 {
-    struct template_options options = {.locale = self->locale};
+    struct template_options options = {.locale = self->locale,
+                                       .clock = self->has_clock ? &self->clock : NULL};
     json_get_bool(self->input, "strict", &options.strict);
     struct template_error error;
     struct json_template *template = NULL;
-    int err = find_offset(self, &options);
-    if (err < 0) {
-        return err;
-    }
-    err = json_template_compile(definition, &template, &error);
+    int err = json_template_compile(definition, &template, &error);
     if (err == 0) {
         err = json_template_render(template, scope, &options, TEXTS_MAX, ret_value, &error);
     }
@@ -273,7 +264,8 @@ static int fill_in(struct expansion *self, struct json_object *definition,
 
 static bool is_for_the_template(const char *name)
 {
-    static const char *const NAMES[] = {"template", "data", "locale", "utc_offset", "strict"};
+    static const char *const NAMES[] = {"template",  "data",       "locale",
+                                        "time_zone", "utc_offset", "strict"};
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         if (strcmp(name, NAMES[i]) == 0) {
             return true;
@@ -337,6 +329,9 @@ int template_definition(struct json_object *input, const struct sources *sources
     json_object_object_get_ex(input, "data", &data);
     int err = find_locale(&self);
     if (err == 0) {
+        err = find_clock(&self);
+    }
+    if (err == 0) {
         err = read_template(&self, named, data, &definition);
     }
     if (err == 0) {
@@ -351,5 +346,6 @@ int template_definition(struct json_object *input, const struct sources *sources
     json_object_put(filled);
     json_object_put(scope);
     json_object_put(definition);
+    zone_free(self.zone);
     return err;
 }

@@ -90,7 +90,7 @@ static int take_permissions(struct subject *self)
         return 0;
     }
     for (size_t i = 0; i < json_object_array_length(list) && i < WIRE_GRANTS_MAX && err == 0; i++) {
-        struct wire_place place = {json_str(json_object_array_get_idx(list, i))};
+        struct wire_place place = {.path = json_str(json_object_array_get_idx(list, i))};
         err = wire_place_append(&self->readable, &place);
     }
     self->setup.readable = buf_view(&self->readable);

@@ -133,6 +133,7 @@ static int load(struct runner *self, const struct wire_config *config, int fd,
     struct sandbox_state state;
     snprintf(path, sizeof path, "%.*s", STR_ARG(config->path));
     ext_http_prepare(self, config);
+    ext_folders_prepare(self, config);
     int err = connector_check_file(&fd, config->owner, config->uid != 0, error);
     if (err == 0) {
         err = sandbox_enter(config, fd, &state, error);

@@ -84,6 +84,7 @@ struct runner {
     struct worker worker;     /* of a blocking connector */
     struct http_client *http; /* NULL until the connector asks for it */
     struct buf authorities;   /* certificates to trust, read before the confinement */
+    struct buf places;        /* wire_place records: what may be read */
     struct buf http_rules;    /* the operator's: http_allow, then http_allow_private */
     size_t http_allow_len;
     _Atomic unsigned log_notes; /* log lines from other threads that are still in the inbox */
@@ -145,11 +146,15 @@ const void *ext_pool_init(struct runner *runner);  /* a hub_pool_api. [any] */
 const void *ext_http_init(struct runner *runner);  /* a hub_http_api. [main] */
 const void *ext_net_init(struct runner *runner);   /* a hub_net_api. [main] */
 
+const void *ext_folders_init(struct runner *runner); /* a hub_folders_api. [any] */
+
 const void *ext_keep_init(struct runner *runner);   /* a hub_keep_api. [any] */
 const void *ext_ledger_init(struct runner *runner); /* a hub_ledger_api. [any] */
 
 /* Keeps what the HTTP client will need and cannot get any more once the process is confined. */
 void ext_http_prepare(struct runner *runner, const struct wire_config *config);
+/* Keeps the names and paths of the folders. */
+void ext_folders_prepare(struct runner *runner, const struct wire_config *config);
 void ext_http_release(struct runner *runner);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * grants.c — what a connector may reach of what it asks for.
  *
- * Places: those that are, or are below, one of the configuration's. Ports: those of the hosts that
+ * Places: those that are, or are below, one of the configuration's; and the folders that it names
+ * for this connector. Ports: those of the hosts that
  * it asks for; the hosts themselves are for the runner's HTTP client to check, the kernel knows
  * none.
  */
@@ -46,17 +47,44 @@ static struct str text_at(struct json_object *array, size_t i)
     return str_of(json_object_get_string(text), (size_t)json_object_get_string_len(text));
 }
 
+/* The folder that a setting names, if it is for this connector. */
+static bool folder_of(struct str setting, struct str connector, struct wire_place *ret_place)
+{
+    struct str owner = str_split(&setting, '/');
+    struct str name = str_split(&setting, '=');
+    if (!str_eq(owner, connector) || name.len == 0 || !is_plain_path(setting)) {
+        return false;
+    }
+    *ret_place = (struct wire_place){.path = setting, .name = name};
+    return true;
+}
+
+static int grant_folders(struct supervisor *self, const struct descriptor *descriptor)
+{
+    int err = 0;
+    for (char **folder = self->folders; folder && *folder && err == 0; folder++) {
+        struct wire_place place;
+        if (folder_of(str_from_c(*folder), descriptor->name, &place)) {
+            err = wire_place_append(&self->granted_places, &place);
+        }
+    }
+    return err;
+}
+
 static struct str grant_places(struct supervisor *self, const struct descriptor *descriptor)
 {
     int err = 0;
     buf_clear(&self->granted_places);
     for (size_t i = 0; i < json_object_array_length(descriptor->paths) && err == 0; i++) {
-        struct wire_place place = {text_at(descriptor->paths, i)};
+        struct wire_place place = {.path = text_at(descriptor->paths, i)};
         if (is_granted(self, place.path)) {
             err = wire_place_append(&self->granted_places, &place);
         }
     }
-    return buf_view(&self->granted_places);
+    if (err == 0) {
+        err = grant_folders(self, descriptor);
+    }
+    return err < 0 ? (struct str){0} : buf_view(&self->granted_places);
 }
 
 void grants_report(const struct supervisor *self, const struct descriptor *descriptor)

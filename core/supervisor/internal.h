@@ -127,6 +127,7 @@ struct supervisor {
     char *scratch_dir;
     char **connector_dirs;
     char **places;             /* NULL: none */
+    char **folders;            /* the same: "CONNECTOR/NAME=/PATH" */
     struct buf granted_places; /* of the configuration that was made last */
     struct buf granted_ports;
     struct supervisor_events events;

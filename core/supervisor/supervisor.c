@@ -83,6 +83,7 @@ static void supervisor_destroy(struct supervisor *self)
     free((char *)self->config.http_authorities);
     free_list(self->connector_dirs);
     free_list(self->places);
+    free_list(self->folders);
     buf_release(&self->granted_places);
     buf_release(&self->granted_ports);
     free(self->runner_path);
@@ -105,10 +106,12 @@ static int supervisor_init(struct supervisor *self)
     self->scratch_dir = strdup(config->scratch_dir);
     self->connector_dirs = copy_list(config->connector_dirs);
     self->places = config->places ? copy_list(config->places) : NULL;
+    self->folders = config->folders ? copy_list(config->folders) : NULL;
     buf_init(&self->granted_places, BUF_NO_LIMIT);
     buf_init(&self->granted_ports, BUF_NO_LIMIT);
     if (copy_texts(config) < 0 || !self->runner_path || !self->scratch_dir ||
-        !self->connector_dirs || (config->places && !self->places)) {
+        !self->connector_dirs || (config->places && !self->places) ||
+        (config->folders && !self->folders)) {
         return HUB_ERR_NOMEM;
     }
     fill_defaults(config);

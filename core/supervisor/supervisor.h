@@ -84,12 +84,14 @@ struct supervisor_config {
     const char *http_allow_private; /* hosts and networks that need not be public ones */
     const char *http_authorities;   /* a PEM file with more certificates to trust; NULL: none */
     /* The sandbox. */
-    bool sandbox_required;     /* a runner that lacks a mechanism does not start */
-    unsigned uid_first;        /* as root: runners get users of their own, from here on;
-                                * 0: none */
-    const char *const *places; /* that connectors which ask for them may read, with all that
-                                * is below; NULL-terminated; NULL: none */
-    unsigned breaker_crashes;  /* on as many jobs trip a connector; 0: never */
+    bool sandbox_required;      /* a runner that lacks a mechanism does not start */
+    unsigned uid_first;         /* as root: runners get users of their own, from here on;
+                                 * 0: none */
+    const char *const *places;  /* that connectors which ask for them may read, with all that
+                                 * is below; NULL-terminated; NULL: none */
+    const char *const *folders; /* "CONNECTOR/NAME=/PATH": that this one may read, and knows by
+                                 * that name; NULL-terminated; NULL: none */
+    unsigned breaker_crashes;   /* on as many jobs trip a connector; 0: never */
 };
 
 /* An input file of an attempt. `fd` becomes the supervisor's if supervisor_start() returns 0. */

@@ -251,7 +251,9 @@ const char *wire_mechanism_name(unsigned mechanism);
     F(str, name, WIRE_NAME_MAX)                                                                    \
     F(str, media_type, WIRE_MEDIA_TYPE_MAX)
 
-#define WIRE_PLACE_FIELDS(F) F(str, path, 1024) /* absolute: a file or a folder to read */
+#define WIRE_PLACE_FIELDS(F)                                                                       \
+    F(str, path, 1024) /* absolute: a file or a folder to read */                                  \
+    F(str, name, 64)   /* what the connector knows it by; none: its path */
 
 #define WIRE_PORT_FIELDS(F)  F(u32, port, 65535) /* of TCP, to connect to */
 

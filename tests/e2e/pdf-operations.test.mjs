@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import { after, test } from 'node:test';
 
 import { startHubd } from './lib/hubd.mjs';
-import { picture, png, run, saved, say, scratch, texts } from './lib/pdf.mjs';
+import { fonts, picture, png, run, saved, say, scratch, texts } from './lib/pdf.mjs';
 
 const hub = await startHubd({ flags: { retry_base_ms: 10 } });
 after(() => hub.stop());
@@ -28,6 +28,9 @@ const two = make('two', 2, { width: 842, height: 595 });
 const upload = (bytes, name = 'in.pdf', type = 'application/pdf') => hub.upload(bytes, { name, type });
 const threeId = { artifact: (await upload(three, 'three.pdf')).id };
 const twoId = { artifact: (await upload(two, 'two.pdf')).id };
+
+/** The text of each page in the order of the file, however it is turned. */
+const plain = (file) => say('pdftotext', '-raw', file, '-').split('\f').slice(0, -1);
 
 /** Runs an operation that must succeed; its documents as files that qpdf finds nothing wrong with. */
 async function documents(operation, input, { password = '' } = {}) {
@@ -242,7 +245,58 @@ test('stamp: a text, a picture, a page; also on a page that is turned', async ()
   assert.deepEqual(texts(under).map((page) => /two page 2/.test(page) && /three page/.test(page)), [true, true, true]);
   assert.deepEqual((await info(under)).sizes.length, 1);
 
-  await fails('stamp', { file: threeId, text: { text: 'ř' } }, 'invalid_input', /have no “ř”/);
   await fails('stamp', { file: threeId, page: { file: twoId, page: 3 } }, 'invalid_input', /^\/page\/page: /);
   await fails('stamp', { file: threeId, image: { file: threeId } }, 'unsupported_format', /^\/image\/file: /);
+});
+
+test('stamp: a text in any script and font, embedded and subset', async () => {
+  const text = 'Příliš žluťoučký\nПредварительно 草案 초안';
+  const stamped = await one('stamp', { file: threeId, pages: 'odd', opacity: 0.4,
+    text: { text, font: 'DejaVu Sans', bold: true, font_size: 24, language: 'ja' } });
+  for (const word of ['Příliš', 'žluťoučký', 'Предварительно', '草案', '초안']) {
+    assert.deepEqual(plain(stamped).map((page) => page.includes(word)), [true, false, true], word);
+  }
+  const added = fonts(stamped).filter((font) => /DejaVu|CJK/.test(font.name));
+  assert.ok(added.length >= 2 && added.every((font) => font.embedded && font.subset), JSON.stringify(added));
+
+  const rtl = await one('stamp', { file: threeId, pages: '1', text: { text: 'טיוטה שלום', font: 'DejaVu Sans' } });
+  for (const word of ['טיוטה', 'שלום']) assert.ok(plain(rtl)[0].includes(word), plain(rtl)[0]);
+
+  const serif = await upload(fs.readFileSync('/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf'), 'own.ttf', 'font/ttf');
+  const own = await one('stamp', { file: threeId, fonts: { Brand: { normal: { artifact: serif.id } } },
+    text: { text: 'Ωmega', font: 'Brand' } });
+  assert.ok(fonts(own).some((font) => /\+DejaVuSerif/.test(font.name) && font.subset));
+  const plainLatin = await one('stamp', { file: threeId, text: { text: 'DRAFT' } });
+  assert.ok(fonts(plainLatin).some((font) => font.name === 'Helvetica'));
+
+  await fails('stamp', { file: threeId, text: { text: '\u{10FFFD}' } }, 'invalid_input', /^\/text\/?.*: no font has U\+10FFFD/);
+  await fails('stamp', { file: threeId, text: { text: 'x', font: 'Dejavu Snas' } }, 'invalid_input',
+    /^\/text.*did you mean “DejaVu Sans”/);
+  await fails('stamp', { file: threeId, fonts: { Brand: { normal: threeId } }, text: { text: 'x', font: 'Brand' } },
+    'unsupported_format', /^\/fonts\/Brand\/normal: /);
+});
+
+test('stamp: repeated all over the page, under the given angle', async () => {
+  const blank = { artifact: (await upload(make('blank', 1))).id };
+  const stamped = await one('stamp', { file: blank, angle: 45, repeat: { gap: 60 },
+    text: { text: 'DRAFT', font_size: 30, color: '#cc0000' } });
+  const { width, height, pixels } = picture(stamped);
+  const cells = [];
+  for (let top = 0; top + 200 <= height; top += 200) {
+    for (let left = 0; left + 190 <= width; left += 190) {
+      let red = 0;
+      for (let y = top; y < top + 200; y++) {
+        for (let x = left; x < left + 190; x++) {
+          const at = (y * width + x) * 3;
+          red += pixels[at] > 150 && pixels[at + 1] < 100;
+        }
+      }
+      cells.push(red);
+    }
+  }
+  assert.equal(cells.length, 12);
+  assert.ok(cells.every((red) => red > 300), `some part of the page has no stamp: ${cells}`);
+  assert.ok(Math.max(...cells) < 3 * Math.min(...cells), `they are not evenly spread: ${cells}`);
+  await fails('stamp', { file: blank, repeat: { gap: 0 }, text: { text: '.', font_size: 1 } }, 'too_large',
+    /^\/repeat: That is more than 5,000/);
 });

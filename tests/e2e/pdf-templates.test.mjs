@@ -1,9 +1,10 @@
 // The ready templates through hubd: what they say, that their codes can be read, and how they look.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import path from 'node:path';
 import { after, test } from 'node:test';
 
-import { startHubd } from './lib/hubd.mjs';
+import { startHubd, tempFolder } from './lib/hubd.mjs';
 import { assertLooksLike, codes, fonts, png, run, saved, say, texts } from './lib/pdf.mjs';
 
 const TEMPLATES = new URL('../../connectors/pdf/templates/', import.meta.url);
@@ -106,6 +107,47 @@ test('a template of one\'s own, as a file', async () => {
   const file = await render({ template: { artifact: id }, locale: 'de', utc_offset: '+01:00', data }, 1);
   const [text] = texts(file).map(plain);
   assert.match(text, /STRASSE[^]*1: a,[^]*2: b[^,]*Sent 24\.11\.26, 00:30/);
+});
+
+test('a template of the operator\'s folder, by name: read anew each time, in the sandbox', async (t) => {
+  const folder = tempFolder('hubd-templates-');
+  fs.chmodSync(folder, 0o755);
+  const put = (name, value) => fs.writeFileSync(path.join(folder, name), JSON.stringify(value), { mode: 0o644 });
+  put('letter.json', { content: ['Dear {{name}}'] });
+  put('letter.schema.json', { required: ['name'], properties: { name: { type: 'string' } } });
+  put('receipt.json', { content: ['our own receipt'] });
+  fs.writeFileSync(path.join(folder, 'broken.json'), '{"content":');
+  const own = await startHubd({ flags: { retry_base_ms: 10, connector_folders: `pdf/templates=${folder}` } });
+  t.after(() => own.stop());
+  const text = async (input) => {
+    const job = await own.run('pdf.render', input);
+    assert.equal(job.state, 'succeeded', JSON.stringify(job.error));
+    return texts(saved('own.pdf', await own.download(job.artifacts[0])))[0];
+  };
+  const failure = async (input) => (await own.run('pdf.render', input)).error.message;
+  assert.equal(await text({ template: { name: 'letter' }, data: { name: 'Ada' } }), 'Dear Ada');
+  assert.equal(await text({ template: 'receipt' }), 'our own receipt');
+  put('letter.json', { content: ['Hello {{name}}'] });
+  assert.equal(await text({ template: { name: 'letter' }, data: { name: 'Ada' } }), 'Hello Ada');
+  assert.match(await failure({ template: { name: 'letter' }, data: { name: 5 } }), /^\/data\/name: /);
+  assert.match(await failure({ template: { name: 'leter' } }),
+    /^\/template: there is no template “leter”; there are broken, invoice, label, letter, receipt, report\.$/);
+  assert.match(await failure({ template: { name: '../letter' } }), /there is no template/);
+  assert.match(await failure({ template: { name: 'broken' } }), /^\/template: broken\.json: /);
+  assert.match((await hub.run('pdf.render', { template: 'letter' })).error.message,
+    /there are invoice, label, receipt, report\.$/, 'without the setting there are the ready ones');
+});
+
+test('times are shown in a zone', async () => {
+  const template = { artifact: (await hub.upload(Buffer.from(JSON.stringify(
+    { content: ["{{at | datetime: 'long'}}"] })), { name: 't.json', type: 'application/json' })).id };
+  const shown = async (input) => texts(await render({ template, locale: 'en', ...input }, 1))[0];
+  const data = { at: '2026-07-01T22:30:00Z' };
+  assert.match(await shown({ data, time_zone: 'Europe/Berlin' }), /July 2, 2026.*12:30.AM/);
+  assert.match(await shown({ data, time_zone: 'America/New_York' }), /July 1, 2026.*6:30.PM/);
+  assert.match(await shown({ data, utc_offset: '+01:00' }), /July 1, 2026.*11:30.PM/);
+  const job = await hub.run('pdf.render', { template, data, time_zone: 'Europe/Atlantis' });
+  assert.match(job.error.message, /^\/time_zone: /);
 });
 
 test('what is wrong is named by its place', async () => {

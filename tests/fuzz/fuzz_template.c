@@ -53,12 +53,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
+    static const struct civil_clock CLOCK = {.offset = -90};
     const struct template_options options = {
         .locale = locale_find(str_from_c(TAGS[data[0] & 7])),
         .escape_html = data[0] & 8,
         .strict = data[0] & 16,
-        .has_offset = data[0] & 32,
-        .offset = -90,
+        .clock = data[0] & 32 ? &CLOCK : NULL,
     };
     struct str rest = str_of((const char *)data + 1, size - 1);
     struct str first = str_split(&rest, '\n');

@@ -472,6 +472,18 @@ typedef struct hub_net_api {
                        void *context);
 } hub_net_api;
 
+/* Folders by name: host->extension(HUB_EXT_FOLDERS). Where the operator keeps files for a connector
+ * (the setting connector_folders); they may be read with all that is below. */
+#define HUB_EXT_FOLDERS "hub.folders/1"
+
+typedef struct hub_folders_api {
+    uint32_t size;
+    uint32_t reserved;
+    /* The absolute path of a folder, which lives as long as the process; empty: there is none of
+     * that name. [any] */
+    hub_str (*path)(hub_str name);
+} hub_folders_api;
+
 /* --- The descriptor ----------------------------------------------------------------------------*/
 
 /* May an attempt be repeated when it is not known how the last one ended? */

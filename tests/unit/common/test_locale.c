@@ -186,14 +186,48 @@ static void times_move_to_an_offset(void **state)
     assert_false(civil_offset_parse(STR("+5:30"), &offset));
     assert_false(civil_offset_parse(STR("+19:00"), &offset));
     assert_true(civil_offset_parse(STR("Z"), &offset));
-    offset = 120;
-    assert_true(civil_time_parse(STR("2026-12-31T23:30:00Z"), &offset, &time));
+    struct civil_clock clock = {.offset = 120};
+    assert_true(civil_time_parse(STR("2026-12-31T23:30:00Z"), &clock, &time));
     buf_init_fixed(&buf, room, sizeof room);
     assert_int_equal(locale_append_date_time(need("de"), &time, STR("medium"), &buf), 0);
     assert_string_equal(room, "01.01.2027, 01:30");
     assert_false(civil_time_parse(STR("2026-02-30"), NULL, &time));
     assert_false(civil_time_parse(STR("23.11.2026"), NULL, &time));
     assert_false(civil_time_parse(STR(""), NULL, &time));
+}
+
+/* The clocks of a zone change twice a year; the hour before and the hour after. */
+static void times_move_to_a_zone(void **state)
+{
+    static const struct {
+        const char *zone, *moment, *shown;
+    } CASES[] = {
+        {"Europe/Berlin", "2026-03-29T00:59:59Z", "2026-03-29 01:59:59"},
+        {"Europe/Berlin", "2026-03-29T01:00:00Z", "2026-03-29 03:00:00"},
+        {"Europe/Berlin", "2026-10-25T01:00:00Z", "2026-10-25 02:00:00"},
+        {"America/New_York", "2026-01-01T04:59:59Z", "2025-12-31 23:59:59"},
+        {"Asia/Kolkata", "2026-11-23T20:00:00+01:00", "2026-11-24 00:30:00"},
+        {"Pacific/Apia", "2011-12-30T09:59:59.500Z", "2011-12-29 23:59:59"},
+        {"Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-31 00:00:00"},
+        {"Europe/Berlin", "2060-07-01T12:00:00Z", "2060-07-01 14:00:00"},
+        {"Europe/Berlin", "1950-01-01T00:00:00Z", "1950-01-01 01:00:00"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char room[64];
+        struct buf buf;
+        struct civil_time time;
+        struct zone *zone;
+        struct hub_error error;
+        struct str name = str_from_c(CASES[i].zone);
+        assert_int_equal(zone_load("/usr/share/zoneinfo", name, &zone, &error), 0);
+        const struct civil_clock clock = {.zone = zone};
+        assert_true(civil_time_parse(str_from_c(CASES[i].moment), &clock, &time));
+        buf_init_fixed(&buf, room, sizeof room);
+        assert_int_equal(locale_append_date(need("en"), &time, STR("y-MM-dd HH:mm:ss"), &buf), 0);
+        assert_string_equal(room, CASES[i].shown);
+        zone_free(zone);
+    }
 }
 
 static void unknown_letters_are_refused(void **state)
@@ -253,10 +287,15 @@ static void every_locale_is_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_nearest_locale_is_found), cmocka_unit_test(numbers_are_grouped),
-        cmocka_unit_test(percents_are_written),        cmocka_unit_test(money_is_written),
-        cmocka_unit_test(dates_are_written),           cmocka_unit_test(times_move_to_an_offset),
-        cmocka_unit_test(unknown_letters_are_refused), cmocka_unit_test(every_locale_is_whole),
+        cmocka_unit_test(the_nearest_locale_is_found),
+        cmocka_unit_test(numbers_are_grouped),
+        cmocka_unit_test(percents_are_written),
+        cmocka_unit_test(money_is_written),
+        cmocka_unit_test(dates_are_written),
+        cmocka_unit_test(times_move_to_an_offset),
+        cmocka_unit_test(times_move_to_a_zone),
+        cmocka_unit_test(unknown_letters_are_refused),
+        cmocka_unit_test(every_locale_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

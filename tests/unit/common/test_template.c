@@ -172,7 +172,8 @@ static void filters_change_values(void **state)
 static void times_are_shown_in_an_offset(void **state)
 {
     (void)state;
-    const struct template_options options = {.has_offset = true, .offset = -300};
+    const struct civil_clock clock = {.offset = -300};
+    const struct template_options options = {.clock = &clock};
     gives_with("{{x|date:'y-MM-dd HH:mm'}} {{y|date:'d'}}",
                "{\"x\":\"2026-01-01T03:00:00Z\",\"y\":\"2026-01-01\"}", &options,
                "2025-12-31 22:00 1");

@@ -1,4 +1,4 @@
-#include "jobs/zone.h"
+#include "base/zone.h"
 
 #include "base/civil.h"
 #include "base/file.h"

@@ -14,8 +14,8 @@
  *
  * Thread: [any]; a zone never changes. zone_load() blocks.
  */
-#ifndef HUB_JOBS_ZONE_H
-#define HUB_JOBS_ZONE_H
+#ifndef HUB_BASE_ZONE_H
+#define HUB_BASE_ZONE_H
 
 #include "base/error.h"
 #include "base/str.h"
