@@ -269,7 +269,7 @@ test('stamp: a text in any script and font, embedded and subset', async () => {
   const plainLatin = await one('stamp', { file: threeId, text: { text: 'DRAFT' } });
   assert.ok(fonts(plainLatin).some((font) => font.name === 'Helvetica'));
 
-  await fails('stamp', { file: threeId, text: { text: '\u{10FFFD}' } }, 'invalid_input', /^\/text\/?.*: no font has U\+10FFFD/);
+  await fails('stamp', { file: threeId, text: { text: '\u{10FFFD}' } }, 'invalid_input', /^\/text\/?.*: no font has the character U\+10FFFD/);
   await fails('stamp', { file: threeId, text: { text: 'x', font: 'Dejavu Snas' } }, 'invalid_input',
     /^\/text.*did you mean “DejaVu Sans”/);
   await fails('stamp', { file: threeId, fonts: { Brand: { normal: threeId } }, text: { text: 'x', font: 'Brand' } },

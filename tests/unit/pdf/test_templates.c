@@ -157,7 +157,7 @@ static void what_is_missing_is_named(void **state)
 {
     (void)state;
     refuses("{\"template\":\"invoise\",\"data\":{}}", "/template",
-            "invoice, label, receipt and report");
+            "there are invoice, label, receipt, report");
     refuses("{\"template\":\"label\",\"data\":{},\"locale\":\"tlh\"}", "/locale", "not known");
     refuses("{\"template\":\"label\",\"data\":{}}", "/data", "tracking");
     refuses("{\"template\":\"label\"}", "/data", "");
