@@ -1,10 +1,12 @@
 /*
  * suppress.c — the list of those who get nothing, kept with the account (HUB_KEEP_ACCOUNT): a value
- * for each address, so that a send asks for its recipients and never reads the list.
+ * for each address. A send asks for its recipients one by one, but if there are many of them and
+ * few are listed it reads the list, which takes a question or two instead of a thousand.
  */
 #include "keep.h"
 
 #include "base/clock.h"
+#include "base/map.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,10 @@
 #define PREFIX       STR("suppressed/")
 #define KEY_MAX      (ADDRESS_MAX + 16)
 #define RESULT_BYTES (200u << 10)
+#define LISTED_MAX   (4u << 20) /* bytes of keys in memory */
+#define PAGE         256        /* of the list, in one answer */
+/* For so many recipients a page of the list is read rather than asking for each. */
+#define RECIPIENTS_PER_PAGE 16
 
 /* --- Sending -----------------------------------------------------------------------------------*/
 
@@ -35,12 +41,62 @@ static int is_listed(struct delivery *delivery, struct str key)
     return status == HUB_CALL_OK ? listed : -1;
 }
 
-bool suppressions_apply(struct delivery *delivery)
+/* The account's list, as far as it was read: a set of keys. */
+struct listed {
+    struct arena arena;
+    struct map keys;
+    struct str last;
+    bool ok;
+};
+
+static void note_listed(void *context, const hub_kept *kept)
+{
+    struct listed *self = context;
+    self->last = arena_str(&self->arena, str_of_hub(kept->key));
+    self->ok = self->ok && self->last.ptr && map_put(&self->keys, self->last, self) == 0;
+}
+
+/* 1: all of the list was read; 0: it is too long for that; negative: the store does not say. */
+static int read_listed(struct delivery *delivery, size_t pages, struct listed *self)
+{
+    while (pages-- > 0) {
+        uint32_t count = 0;
+        int32_t status = keep_list(delivery->email, delivery->job, HUB_KEEP_ACCOUNT, PREFIX,
+                                   self->last, PAGE, note_listed, self, &count);
+        if (status != HUB_CALL_OK) {
+            return -1;
+        }
+        if (count == 0 || !self->ok) {
+            return self->ok;
+        }
+    }
+    return 0;
+}
+
+/* Each recipient that may still be sent to, and is on the list. 1: done, 0: one by one. */
+static int apply_whole(struct delivery *delivery, size_t pages)
 {
     struct letter *letter = &delivery->letter;
-    if (!delivery->email->keep || !delivery->relay->account.suppress) {
-        return true;
+    struct listed listed = {.ok = true};
+    char room[KEY_MAX];
+    arena_init(&listed.arena, LISTED_MAX);
+    map_init(&listed.keys);
+    int result = read_listed(delivery, pages, &listed);
+    for (size_t i = 0; i < letter->recipient_count && result > 0; i++) {
+        struct recipient *one = &letter->recipients[i];
+        struct str key = address_key(one->mailbox->address, &letter->arena);
+        if (one->outcome == OUTCOME_OPEN && key.ptr && map_get(&listed.keys, full_key(key, room))) {
+            one->outcome = OUTCOME_SUPPRESSED;
+        }
     }
+    map_release(&listed.keys);
+    arena_release(&listed.arena);
+    return result;
+}
+
+static bool apply_each(struct delivery *delivery)
+{
+    struct letter *letter = &delivery->letter;
     for (size_t i = 0; i < letter->recipient_count; i++) {
         struct recipient *one = &letter->recipients[i];
         struct str key = address_key(one->mailbox->address, &letter->arena);
@@ -53,6 +109,17 @@ bool suppressions_apply(struct delivery *delivery)
         }
     }
     return true;
+}
+
+bool suppressions_apply(struct delivery *delivery)
+{
+    if (!delivery->email->keep || !delivery->relay->account.suppress) {
+        return true;
+    }
+    /* Whatever the list's length, this asks little more often than there are recipients. */
+    size_t pages = delivery->letter.recipient_count / RECIPIENTS_PER_PAGE;
+    int whole = pages > 0 ? apply_whole(delivery, pages) : 0;
+    return whole > 0 || (whole == 0 && apply_each(delivery));
 }
 
 /* RFC 3463: nobody of that name, no such domain, moved away, cannot be reached under it for good.

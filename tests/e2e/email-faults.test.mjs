@@ -11,7 +11,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { SMTPServer } from 'smtp-server';
 
-import { SLOW, sleep, startHubd, tempFolder, until } from './lib/hubd.mjs';
+import { SLOW, startHubd, tempFolder, until } from './lib/hubd.mjs';
 import { makeAuthority, ownAddress } from './lib/postfix.mjs';
 
 const folder = tempFolder('hubd-email-ca-');
@@ -196,8 +196,9 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
       for (let i = 0; i < 3; i++) {
         const job = await hub.run('email.send', MESSAGE, { account: used, max_attempts: 1 });
         assert.equal(job.state, 'succeeded', JSON.stringify(job.error));
+        const gone = once(sockets.at(-1), 'close');
         sockets.at(-1).destroy();
-        await sleep(20);
+        await gone;
       }
       server.close();
       assert.equal(server.connections(), 3);
@@ -285,8 +286,7 @@ describe('servers that do not behave', { concurrency: 4 }, () => {
       script((verb) => (verb === 'MAIL' ? '' : undefined)), {}, async (server) => {
         const job = await hub.post('email.send', MESSAGE, { account: await account({
           host: server.host, ...settings, timeouts: { command_ms: 30000 } }) });
-        await hub.reaches(job.id, 'running');
-        await sleep(300);
+        await until(() => server.seen.some((line) => line.startsWith('MAIL')), 'MAIL is asked');
         await hub.send(`/v1/jobs/${job.id}/cancel`, {});
         const end = await hub.finished(job.id, 900 * SLOW);
         assert.ok(['cancelled', 'unknown'].includes(end.state), end.state); // hubd knows no better
@@ -382,7 +382,59 @@ describe('crashes', () => {
   });
 });
 
+describe('hubd itself is killed between the relay\'s 250 and the commit', () => {
+  for (const on_unknown of ['retry', 'hold']) {
+    test(`${on_unknown}: the one case that can send twice`, async () => {
+      const stateDir = tempFolder();
+      const flags = { http_allow_private: '127.0.0.0/8', retry_base_ms: 10 };
+      const ids = [];
+      const server = await scripted(polite((verb, line) => {
+        if (verb === 'LINE' && line.startsWith('Message-ID:')) ids.push(line);
+        // Stopped, it cannot commit what its runner is about to tell it.
+        if (verb === 'DOT' && ids.length === 1) process.kill(own.pid, 'SIGSTOP');
+        return undefined;
+      }));
+      let own = await startHubd({ flags, stateDir });
+      await own.send('/v1/accounts/killed', { connector: 'email', settings: { host: server.host,
+        port: 2525, tls: 'none', on_unknown, retry_schedule_s: [0] } }, { method: 'PUT' });
+      const { id } = await own.post('email.send', MESSAGE, { account: 'killed', max_attempts: 3 });
+      await until(() => ids.length === 1 && server.seen.at(-1) === '.', 'the relay has said 250');
+      await own.kill();
+      own = await startHubd({ flags, stateDir });
+      const job = await own.finished(id);
+      server.close();
+      await own.stop();
+      fs.rmSync(stateDir, { recursive: true, force: true });
+      assert.equal(job.state, on_unknown === 'retry' ? 'succeeded' : 'unknown',
+        JSON.stringify(job.error));
+      assert.equal(ids.length, on_unknown === 'retry' ? 2 : 1);
+      assert.equal(new Set(ids).size, 1);
+    });
+  }
+});
+
 describe('pace', () => {
+  test('retries keep to a schedule like that of mail: a minute, five, fifteen', async () => {
+    const server = await scripted(polite((verb) => (verb === 'RCPT' ? '450 4.2.0 later' : undefined)));
+    const used = await account({ host: server.host, retry_schedule_s: undefined });
+    const { id } = await hub.post('email.send', MESSAGE, { account: used });
+    const waiting = await hub.reaches(id, 'scheduled');
+    const wait = Date.parse(waiting.run_at) - Date.now();
+    assert.ok(wait > 50_000 && wait <= 60_000, `${wait} ms`);
+    assert.equal(waiting.attempts[0].code, 'deferred', JSON.stringify(waiting.attempts));
+    await hub.send(`/v1/jobs/${id}/cancel`, {});
+    server.close();
+  });
+  test('a domain\'s own pace: who is over it waits, the others do not', async () => {
+    const server = await scripted(polite());
+    const used = await account({ host: server.host, limits: { domain_messages_per_second: 0.01 } });
+    const job = await hub.run('email.send', { ...MESSAGE,
+      to: ['a@slow.test', 'b@slow.test', 'c@free.test'] }, { account: used, max_attempts: 1 });
+    assert.deepEqual(job.result.recipients.map((one) => one.outcome),
+      ['accepted', 'deferred', 'accepted']);
+    assert.equal(server.seen.filter((line) => line.startsWith('RCPT')).length, 2);
+    server.close();
+  });
   test('a domain that defers is left alone, the others are not', async () => {
     const server = await scripted(polite((verb, line) =>
       (verb === 'RCPT' && line.includes('@busy.test') ? '450 4.7.1 slow down' : undefined)));

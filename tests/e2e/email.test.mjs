@@ -390,6 +390,28 @@ print(json.dumps([d.verify(i, dnsfunc=lambda n, timeout=5: keys[n.decode()].enco
       assert.equal(fourth.accepted, 0);
     });
 
+    test('many recipients and a list of several pages: the same ones are left out', async () => {
+      await account('pages', { tls: 'none' });
+      const name = (i) => `listed-${String(i).padStart(4, '0')}@example.test`;
+      const add = (from, to) => hub.run('email.suppress', { addresses:
+        Array.from({ length: to - from }, (_, i) => name(from + i)) }, { account: 'pages' });
+      const outcomes = async (to) => (await sent({ bcc: to, text: 'x' }, { account: 'pages' }))
+        .recipients.map((one) => one.outcome);
+      const to = ['ann@example.test', name(0), ...Array.from({ length: 60 }, (_, i) => `n${i}@example.test`),
+        name(299)];
+      const expected = (...listed) => to.map((one) => (listed.includes(one) ? 'suppressed' : 'accepted'));
+      assert.deepEqual(await outcomes(to), expected());
+      for (let i = 0; i < 300; i += 100) {
+        const { state, error } = await add(i, i + 100);
+        assert.equal(state, 'succeeded', JSON.stringify(error));
+      }
+      assert.deepEqual(await outcomes(to), expected(name(0), name(299))); // read in pages
+      // A list that is too long for so few recipients, and fewer still: asked for one by one.
+      assert.deepEqual(await outcomes([...to.slice(0, 20), name(299)]),
+        [...expected(name(0)).slice(0, 20), 'suppressed']);
+      assert.deepEqual(await outcomes([name(7), to[0]]), ['suppressed', 'accepted']);
+    });
+
     test('a thousand recipients', async () => {
       const to = Array.from({ length: 1000 }, (_, i) => `many-${i}@example.test`);
       const result = await sent({ bcc: to, subject: 'many-1', text: 'x' });
