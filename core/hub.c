@@ -179,6 +179,16 @@ static void hook_event(void *context, const struct jobs_event *event)
     api_on_event(self->api, event);
 }
 
+static void hook_ended(void *context, const struct work *work)
+{
+    schedules_on_end(((struct hub *)context)->schedules, work);
+}
+
+static void hook_calls_back(void *context)
+{
+    api_calls_back(((struct hub *)context)->api);
+}
+
 static int hook_resolve(void *context, struct jobs_resolution *resolution)
 {
     return input_refs_resolve(((struct hub *)context)->types, resolution);
@@ -199,13 +209,15 @@ static const struct jobs_hooks JOBS_HOOKS = {
     .room = hook_room,
     .cancel = hook_cancel,
     .event = hook_event,
+    .ended = hook_ended,
+    .calls_back = hook_calls_back,
     .wake = on_wake,
 };
 
-static int hook_scheduled_job(void *context, struct str spec, struct arena *arena,
-                              struct job_record *ret_job, struct hub_error *error)
+static int hook_make(void *context, const struct schedule_record *schedule,
+                     struct store_op **ret_op, struct hub_error *error)
 {
-    return api_schedule_job(((struct hub *)context)->api, spec, arena, ret_job, error);
+    return api_schedule_make(((struct hub *)context)->api, schedule, ret_op, error);
 }
 
 static void hook_zone(void *context, const char *name, schedules_zone_fn *done, void *done_context)
@@ -215,7 +227,7 @@ static void hook_zone(void *context, const char *name, schedules_zone_fn *done, 
 
 static const struct schedules_hooks SCHEDULES_HOOKS = {
     .now = hook_now,
-    .job = hook_scheduled_job,
+    .make = hook_make,
     .zone = hook_zone,
     .wake = on_wake,
 };

@@ -72,6 +72,8 @@ struct batch_record {
     struct str settings; /* JSON object as given: shown again, and read again by a resumed upload */
     struct str queue;    /* of all its jobs */
     struct str created_by;
+    struct str callback_url; /* on its way in; empty: none */
+    struct str source;       /* JSON: where its lines come from; empty: an upload */
     bool atomic;
     struct batch_limits limits;
     int64_t created_at;
@@ -115,6 +117,7 @@ struct batch_line {
  * append): 0 and `ret_known`, `ret_batch` being the one there is, if the request is the same, else
  * HUB_ERR_IDEMPOTENCY_MISMATCH. `settings` of a known one are those of then. */
 struct store_batch_create {
+    struct store_tick *tick;   /* a schedule makes it: as in store_job_insert */
     struct batch_record batch; /* id, settings, queue, created_by, atomic, limits, times */
     bool has_scope;
     struct sha256_digest scope;
@@ -137,6 +140,7 @@ struct store_batch_append {
     const struct batch_bad_line *bad;
     unsigned bad_count;
     enum batch_upload upload;       /* what the upload is after it */
+    struct str reason;              /* of BATCH_BROKEN, for the run of a schedule; or empty */
     struct job_record *on_complete; /* with BATCH_COMPLETE: a job as STORE_JOB_INSERT takes it */
     enum job_state ret_on_complete; /* blocked, or already released */
     struct batch_bad_line ret_bad;
@@ -189,6 +193,7 @@ struct store_batch_retry {
  */
 struct store_batch_drop {
     struct id batch;
+    struct str reason; /* for the run of a schedule; or empty */
 };
 
 struct store_batch_get {

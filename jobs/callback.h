@@ -1,16 +1,18 @@
 /*
- * callback.h — a callback: the news that a job has ended, on its way to the job's `callback_url`.
+ * callback.h — a callback: the news that a job, a batch or a flow has ended, on its way to the
+ * `callback_url` of that.
  *
  * The transaction in which a job with a callback_url becomes terminal writes a delivery (the
- * outbox), so that neither is on record without the other. A job that is retried by hand ends
- * again, and makes another delivery. Deliveries are attempted until one is taken (at least once:
- * after a crash the same one may arrive again, under the same id), and go with their job.
+ * outbox), so that neither is on record without the other; likewise the one in which the last job
+ * of a batch whose upload is complete, or of a flow, does. What is retried by hand ends again, and
+ * makes another delivery. Deliveries are attempted until one is taken (at least once: after a crash
+ * the same one may arrive again, under the same id), and go with what they tell of.
  *
  *     STORE_CALLBACK_DUE        which are due, and when the next one is
  *     STORE_CALLBACK_PUT        what came of an attempt, and what comes next
- *     STORE_CALLBACK_OF_JOB     the log of a job's deliveries
- *     STORE_CALLBACK_LIST       deliveries of all jobs by state
- *     STORE_CALLBACK_RESEND     the last delivery of a job once more
+ *     STORE_CALLBACK_OF         the log of the deliveries of a job, batch or flow
+ *     STORE_CALLBACK_LIST       all deliveries by state
+ *     STORE_CALLBACK_RESEND     the last delivery of one once more
  *
  * RETRIES follow the schedule that Standard Webhooks 1.0 suggests ("Deliverability and
  * reliability"), each pause stretched by a random part of up to a fifth, and by the receiver's
@@ -57,16 +59,16 @@ struct callback_attempt {
 
 struct callback_record {
     int64_t seq;
-    struct id job;
+    struct work of;
     struct str url;
-    enum job_state event; /* the terminal state that it tells of */
+    enum job_state event; /* of a job: the terminal state that it tells of */
     enum callback_state state;
     uint32_t attempts; /* in all */
     uint32_t tries;    /* since it was sent, or sent again by hand */
     int64_t created_at;
     int64_t next_at;                    /* of the next attempt, while pending */
     bool gone;                          /* of CALLBACK_DUE only: its URL is */
-    const struct callback_attempt *log; /* of CALLBACK_OF_JOB only; the oldest first */
+    const struct callback_attempt *log; /* of CALLBACK_OF only; the oldest first */
     unsigned log_count;
 };
 

@@ -43,6 +43,16 @@ void errand_defer(struct jobs *self, struct errand *errand)
     keep(self, errand);
 }
 
+static void tell_ended(struct jobs *self, const struct work *ended, unsigned count, bool calls_back)
+{
+    for (unsigned i = 0; i < count && self->hooks.ended; i++) {
+        self->hooks.ended(self->context, &ended[i]);
+    }
+    if (calls_back && self->hooks.calls_back) {
+        self->hooks.calls_back(self->context);
+    }
+}
+
 static void on_answer(struct store_op *op, void *context)
 {
     struct errand *errand = context;
@@ -63,8 +73,12 @@ static void on_answer(struct store_op *op, void *context)
     self->timed_moves -= errand->timed;
     const struct store_released *released = op->released;
     unsigned released_count = op->err == 0 ? op->released_count : 0;
+    const struct work *ended = op->ended;
+    unsigned ended_count = op->err == 0 ? op->ended_count : 0;
+    bool calls_back = op->err == 0 && op->calls_back;
     errand->done(self, errand);
     move_released(self, released, released_count);
+    tell_ended(self, ended, ended_count, calls_back);
     engine_wake(self);
 }
 

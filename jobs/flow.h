@@ -81,6 +81,7 @@ struct flow_record {
     struct str name;   /* empty: none */
     struct str labels; /* JSON object of strings; empty: none */
     struct str created_by;
+    struct str callback_url; /* on its way in; empty: none */
     int64_t created_at;
     struct flow_counts counts; /* only in what is read */
 };

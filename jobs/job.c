@@ -31,6 +31,17 @@ static bool known(enum job_state state)
     return (unsigned)state < JOB_STATE_COUNT;
 }
 
+const char *work_kind_name(enum work_kind kind)
+{
+    static const char *const NAMES[WORK_KIND_COUNT] = {
+#define X(name, text) [WORK_##name] = text,
+        WORK_KIND_MAP(X)
+#undef X
+    };
+
+    return NAMES[kind];
+}
+
 const char *job_state_name(enum job_state state)
 {
     return known(state) ? states[state].name : "?";

@@ -126,6 +126,26 @@ struct job_items {
     unsigned states[JOB_STATE_COUNT]; /* those that were not deleted */
 };
 
+/* X(NAME, "name"): what is waited for, called back about and scheduled as one. The numbers are
+ * stored: append only. */
+#define WORK_KIND_MAP(X)                                                                           \
+    X(JOB, "job")                                                                                  \
+    X(BATCH, "batch")                                                                              \
+    X(FLOW, "flow")
+
+enum work_kind {
+#define X(name, text) WORK_##name,
+    WORK_KIND_MAP(X)
+#undef X
+        WORK_KIND_COUNT
+};
+const char *work_kind_name(enum work_kind kind);
+
+struct work {
+    enum work_kind kind;
+    struct id id;
+};
+
 /* A job as it is in the store: what a client gave, and what became of it. Empty views and zeros
  * stand for "not given". Texts that are JSON are the bytes that came in. */
 struct job_record {

@@ -155,6 +155,10 @@ struct jobs_hooks {
     /* Can jobs of this type find out what became of attempts that were cut short? NULL: none can.
      */
     bool (*settles)(void *context, struct str type);
+    /* A batch or a flow has ended, and it is on record. May be NULL. */
+    void (*ended)(void *context, const struct work *work);
+    /* A delivery was put on record (callback.h). May be NULL. */
+    void (*calls_back)(void *context);
 };
 
 struct jobs_config {

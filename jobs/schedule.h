@@ -136,8 +136,8 @@ struct schedule_run {
     bool by_hand;
     bool misfired;     /* it fired although it was missed, as `misfire` says */
     uint32_t missed;   /* MISSED: so many ticks up to this one; after 1,001 counting ends */
-    struct id job;     /* FIRED: the job, or the flow */
-    struct str reason; /* REFUSED */
+    struct work made;  /* FIRED */
+    struct str reason; /* REFUSED, or why the lines of a batch ended before their end */
 };
 
 /* --- Operations (see jobs/store.h) -------------------------------------------------------------*/
@@ -179,8 +179,8 @@ struct store_schedule_delete {
 #define SCHEDULE_WAITING_MAX 100 /* runs of one schedule that wait */
 struct schedule_loaded {
     struct schedule_record record;
-    struct id jobs[SCHEDULE_LAST_JOBS]; /* that it made last */
-    unsigned job_count;
+    struct work made[SCHEDULE_LAST_JOBS]; /* last, as far as it may be unfinished */
+    unsigned made_count;
     struct schedule_run *waiting;
     unsigned waiting_count;
 };

@@ -180,9 +180,10 @@ static int adopt(struct schedules *self, const struct schedule_loaded *loaded)
     schedule->record.spec = spec;
     schedule->record.created_by = created_by;
     read_spec(schedule);
-    for (unsigned i = 0; i < loaded->job_count; i++) {
-        if (jobs_live(self->jobs, &loaded->jobs[i], &live)) {
-            schedule_follow(schedule, &loaded->jobs[i]);
+    for (unsigned i = 0; i < loaded->made_count; i++) {
+        const struct work *made = &loaded->made[i];
+        if (made->kind != WORK_JOB || jobs_live(self->jobs, &made->id, &live)) {
+            schedule_follow(schedule, made);
         }
     }
     for (unsigned i = 0; i < loaded->waiting_count; i++) {

@@ -1,5 +1,6 @@
 /*
- * schedules.h — the engine of the schedules: at each tick the job that its template makes.
+ * schedules.h — the engine of the schedules: at each tick what its template makes: a job, a batch,
+ * or a flow. What is said of jobs here holds for those too, as a whole.
  *
  *     schedules_new(store, jobs, &hooks, context, log, &schedules, &err);
  *     schedules_load(schedules, on_loaded, context);       // after jobs_load()
@@ -49,10 +50,13 @@ typedef void schedules_zone_fn(void *context, int err, const struct zone *zone);
 
 struct schedules_hooks {
     int64_t (*now)(void *context); /* wall clock, ms */
-    /* Fills a job from the template in `spec` (valid JSON against SchedulePut): all but what the
-     * engine gives, from `arena`. HUB_ERR_NOMEM, or any other error with its detail. */
-    int (*job)(void *context, struct str spec, struct arena *arena, struct job_record *ret_job,
-               struct hub_error *error);
+    /* From the template in `schedule->spec` (valid JSON against SchedulePut) to the operation that
+     * makes what it says: JOB_INSERT, BATCH_CREATE or FLOW_INSERT, with all but its tick and what
+     * the engine of the queue gives. HUB_ERR_NOMEM, or any other error with its detail. */
+    int (*make)(void *context, const struct schedule_record *schedule, struct store_op **ret_op,
+                struct hub_error *error);
+    /* It is on record. May be NULL. */
+    void (*made)(void *context, const struct store_op *op);
     /* Finds a time zone, which lives as long as the schedules, and calls `done` exactly once:
      * HUB_ERR_INVALID_INPUT if there is none of this name. */
     void (*zone)(void *context, const char *name, schedules_zone_fn *done, void *done_context);
@@ -74,6 +78,7 @@ void schedules_load(struct schedules *self, jobs_done_fn *done, void *context);
 /* Fires what is due; returns when it wants to be called next (wall ms), INT64_MAX: when woken. */
 int64_t schedules_tick(struct schedules *self);
 void schedules_on_event(struct schedules *self, const struct jobs_event *event);
+void schedules_on_end(struct schedules *self, const struct work *work); /* of a batch or flow */
 
 /* --- One schedule ------------------------------------------------------------------------------*/
 

@@ -15,9 +15,9 @@
 #define SCHEDULES_UNFINISHED_MAX 100000 /* jobs that are followed, of all schedules */
 #define SCHEDULES_RETRY_MS       1000
 
-/* An unfinished job of a schedule. */
+/* An unfinished job, batch or flow of a schedule. */
 struct schedule_job {
-    struct id id; /* the key in schedules.jobs_by_id */
+    struct work work; /* its id is the key in schedules.jobs_by_id */
     struct schedule *schedule;
     bool cancelled; /* it was asked to end */
     struct list link;
@@ -72,8 +72,8 @@ heap_before_fn schedule_before;
 void schedule_settle(struct schedule *self);
 /* Its next tick, anew. */
 void schedule_advance(struct schedule *self);
-/* A job of its that is not finished. */
-void schedule_follow(struct schedule *self, const struct id *job);
+/* What it made that is not finished. */
+void schedule_follow(struct schedule *self, const struct work *work);
 void schedule_unfollow(struct schedule_job *job);
 void schedule_cancel_jobs(struct schedule *self);
 /* Takes a run that waits in. False: out of memory. */

@@ -85,7 +85,7 @@ static struct str key_of(const struct id *id)
     return str_of((const char *)id->bytes, sizeof id->bytes);
 }
 
-void schedule_follow(struct schedule *self, const struct id *id)
+void schedule_follow(struct schedule *self, const struct work *work)
 {
     struct map *jobs = &self->all->jobs_by_id;
     struct schedule_job *job = jobs->len < SCHEDULES_UNFINISHED_MAX ? calloc(1, sizeof *job) : NULL;
@@ -93,8 +93,8 @@ void schedule_follow(struct schedule *self, const struct id *id)
     if (!job) {
         return;
     }
-    *job = (struct schedule_job){.id = *id, .schedule = self};
-    if (map_put(jobs, key_of(&job->id), job) < 0) {
+    *job = (struct schedule_job){.work = *work, .schedule = self};
+    if (map_put(jobs, key_of(&job->work.id), job) < 0) {
         free(job);
         return;
     }
@@ -106,23 +106,34 @@ void schedule_unfollow(struct schedule_job *job)
 {
     struct schedule *schedule = job->schedule;
 
-    map_remove(&schedule->all->jobs_by_id, key_of(&job->id));
+    map_remove(&schedule->all->jobs_by_id, key_of(&job->work.id));
     list_remove(&job->link);
     schedule->unfinished--;
     free(job);
 }
 
-void schedules_on_event(struct schedules *self, const struct jobs_event *event)
+static void has_ended(struct schedules *self, const struct id *id)
 {
-    if (event->is_progress || !job_state_terminal(event->state) || self->jobs_by_id.len == 0) {
-        return;
-    }
-    struct schedule_job *job = map_get(&self->jobs_by_id, key_of(&event->id));
+    struct schedule_job *job =
+        self->jobs_by_id.len > 0 ? map_get(&self->jobs_by_id, key_of(id)) : NULL;
+
     if (job) {
         struct schedule *schedule = job->schedule;
         schedule_unfollow(job);
         schedule_settle(schedule);
     }
+}
+
+void schedules_on_event(struct schedules *self, const struct jobs_event *event)
+{
+    if (!event->is_progress && job_state_terminal(event->state)) {
+        has_ended(self, &event->id);
+    }
+}
+
+void schedules_on_end(struct schedules *self, const struct work *work)
+{
+    has_ended(self, &work->id);
 }
 
 static bool has_room_to_wait(const struct schedule *self)
@@ -165,6 +176,12 @@ static void on_cancelled(void *context, int err)
 /* Asking may finish some at once, which changes the list: so it is begun anew after each. */
 void schedule_cancel_jobs(struct schedule *self)
 {
+    static void (*const CANCEL[WORK_KIND_COUNT])(struct jobs *, const struct id *, jobs_done_fn *,
+                                                 void *) = {
+        [WORK_JOB] = jobs_cancel,
+        [WORK_BATCH] = jobs_batch_cancel,
+        [WORK_FLOW] = jobs_flow_cancel,
+    };
     struct list *link = self->jobs.next;
 
     while (link != &self->jobs) {
@@ -173,9 +190,9 @@ void schedule_cancel_jobs(struct schedule *self)
             link = link->next;
             continue;
         }
-        struct id id = job->id;
+        struct work work = job->work;
         job->cancelled = true;
-        jobs_cancel(self->all->jobs, &id, on_cancelled, NULL);
+        CANCEL[work.kind](self->all->jobs, &work.id, on_cancelled, NULL);
         link = self->jobs.next;
     }
 }
@@ -308,7 +325,7 @@ static void refuse(struct schedule *self, const struct schedule_run *run, bool w
     struct schedule_run refused = *run;
 
     refused.outcome = SCHEDULE_REFUSED;
-    refused.job = (struct id){{0}};
+    refused.made = (struct work){0};
     refused.reason = str_utf8_cut(str_from_c(reason), REASON_MAX);
     log_warn(self->all->log, "schedules", "the template makes no job", "schedule=%.*s",
              STR_ARG(self->record.name));
@@ -324,6 +341,18 @@ static bool may_pass(int err)
            err == HUB_ERR_UNAVAILABLE || err == HUB_ERR_AGAIN || err == HUB_ERR_CLOSED;
 }
 
+static struct work made_by(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_BATCH_CREATE:
+        return (struct work){WORK_BATCH, op->batch_create.ret_batch.id};
+    case STORE_FLOW_INSERT:
+        return (struct work){WORK_FLOW, op->flow_insert.flow.id};
+    default:
+        return (struct work){WORK_JOB, op->job_insert.job.id};
+    }
+}
+
 static void on_fired(void *context, struct store_op *op)
 {
     struct flight *flight = context;
@@ -332,9 +361,12 @@ static void on_fired(void *context, struct store_op *op)
     bool refused = false;
 
     if (op->err == 0) {
-        run.job = op->job_insert.job.id;
-        if (!job_state_terminal(op->job_insert.ret_state)) {
-            schedule_follow(self, &run.job);
+        run.made = made_by(op);
+        if (op->kind != STORE_JOB_INSERT || !job_state_terminal(op->job_insert.ret_state)) {
+            schedule_follow(self, &run.made);
+        }
+        if (self->all->hooks.made) {
+            self->all->hooks.made(self->all->context, op);
         }
     }
     if (op->err == 0 || op->err == HUB_ERR_CONFLICT || op->err == HUB_ERR_GONE) {
@@ -356,30 +388,45 @@ static void on_fired(void *context, struct store_op *op)
     schedule_landed(self);
 }
 
-/* The job of the template on its way; otherwise the error, and the operation is freed. */
+/* Hands it to the engine, with its tick. */
+static void send(struct schedules *self, struct store_op *op, struct flight *flight)
+{
+    switch (op->kind) {
+    case STORE_BATCH_CREATE:
+        op->batch_create.tick = &flight->tick;
+        jobs_batch_create(self->jobs, op, on_fired, flight);
+        break;
+    case STORE_FLOW_INSERT:
+        op->flow_insert.tick = &flight->tick;
+        jobs_flow_submit(self->jobs, op, on_fired, flight);
+        break;
+    default:
+        op->job_insert.tick = &flight->tick;
+        jobs_submit(self->jobs, op, on_fired, flight);
+    }
+}
+
+/* What the template makes on its way; otherwise the error. */
 static int submit(struct schedule *self, const struct schedule_run *run, bool was_waiting,
                   schedules_run_fn *tell, void *tell_context, struct hub_error *error)
 {
     struct schedules *all = self->all;
-    struct store_op *op = store_op_new(STORE_JOB_INSERT);
-    struct flight *flight = op ? fly(self, op, run, was_waiting) : NULL;
-    int err = hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+    struct store_op *op;
 
-    if (flight) {
-        struct job_record *job = &op->job_insert.job;
-        job->created_by = arena_str(&op->arena, self->record.created_by);
-        err = all->hooks.job(all->context, self->record.spec, &op->arena, job, error);
-    }
+    int err = all->hooks.make(all->context, &self->record, &op, error);
     if (err < 0) {
-        store_op_free(op);
         return err;
+    }
+    struct flight *flight = fly(self, op, run, was_waiting);
+    if (!flight) {
+        store_op_free(op);
+        return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
     }
     flight->tick.run.outcome = SCHEDULE_FIRED;
     flight->tell = tell;
     flight->tell_context = tell_context;
-    op->job_insert.tick = &flight->tick;
     take_off(flight);
-    jobs_submit(all->jobs, op, on_fired, flight);
+    send(all, op, flight);
     return 0;
 }
 

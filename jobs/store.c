@@ -192,6 +192,8 @@ static void fail_batch(struct store *self, struct chain *batch, int err)
         op->err = err;
         op->event_seq = 0;
         op->released_count = 0;
+        op->ended_count = 0;
+        op->calls_back = false;
     }
 }
 
@@ -355,6 +357,9 @@ void store_submit(struct store *self, struct store_op *op)
     op->event_seq = 0;
     op->released = NULL;
     op->released_count = 0;
+    op->ended = NULL;
+    op->ended_count = 0;
+    op->calls_back = false;
     atomic_fetch_add_explicit(&self->pending, 1, memory_order_relaxed);
     mailbox_push(class_of(op->kind) == STORE_READS ? &self->reads : &self->writes, &op->mail);
 }

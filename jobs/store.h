@@ -99,7 +99,7 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(SIGNING_PUT, signing_put, true)                                                              \
     X(CALLBACK_DUE, callback_due, false)                                                           \
     X(CALLBACK_LIST, callback_list, false)                                                         \
-    X(CALLBACK_OF_JOB, callback_of_job, false)                                                     \
+    X(CALLBACK_OF, callback_of, false)                                                             \
     X(SIGNING_GET, signing_get, false)                                                             \
     X(PURGE, purge, true)                                                                          \
     X(BLOB_DISCARD, blob_discard, true)                                                            \
@@ -458,7 +458,7 @@ struct store_job_expand {
  * HUB_ERR_CONFLICT if the scope is known and the request the same: `ret_existing` is that flow. A
  * scope is free again with its flow, and once its expires_at is not after created_at.
  *
- * A flow that a schedule makes brings its tick, as a job does in JOB_INSERT; the run's `job`
+ * A flow that a schedule makes brings its tick, as a job does in JOB_INSERT; the run's `made`
  * becomes the flow's id. */
 struct store_flow_insert {
     struct flow_record flow;
@@ -615,15 +615,18 @@ struct store_callback_put {
     bool gone;
 };
 
-/* The last delivery of a job once more, from the first try of the schedule on; its id stays. Its
- * URL is no longer taken for gone. HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT (there is none). */
+/* The last delivery of a job, batch or flow once more, from the first try of the schedule on; its
+ * id stays. Its URL is no longer taken for gone. HUB_ERR_NOT_FOUND, HUB_ERR_CONFLICT (there is
+ * none). */
 struct store_callback_resend {
-    struct id job;
+    struct work of;
     int64_t now;
 };
 
 /* Pending deliveries by the time of their next attempt, due or not. */
 struct store_callback_due {
+    int64_t after_at; /* keyset: next_at and seq of the last one of the page before */
+    int64_t after_seq;
     unsigned limit;
     struct store_callbacks ret_callbacks;
 };
@@ -636,10 +639,10 @@ struct store_callback_list {
     struct store_callbacks ret_callbacks;
 };
 
-/* The latest CALLBACK_LIST_MAX deliveries of a job, the newest first, with their attempts. None if
- * there is no such job. */
-struct store_callback_of_job {
-    struct id job;
+/* The latest CALLBACK_LIST_MAX deliveries of a job, batch or flow, the newest first, with their
+ * attempts. None if it is not there. */
+struct store_callback_of {
+    struct work of;
     struct store_callbacks ret_callbacks;
 };
 
@@ -677,6 +680,10 @@ struct store_op {
      * of a batch has released. */
     struct store_released *released;
     unsigned released_count;
+    /* Batches and flows that this write has ended, or that will never end. */
+    struct work *ended;
+    unsigned ended_count;
+    bool calls_back; /* a delivery (jobs/callback.h) was put on record */
     /* Set by done(): the op is not freed after it but its caller's again, who frees it or submits
      * it once more, even inside done(). (store_submit() clears err and event_seq.) */
     bool kept;

@@ -120,8 +120,12 @@ void api_on_event(struct api *self, const struct jobs_event *event)
     event_hub_publish(self->events, event);
     if (!event->is_progress && job_state_terminal(event->state)) {
         wait_job_finished(self, event);
-        deliveries_wake(self->deliveries);
     }
+}
+
+void api_calls_back(struct api *self)
+{
+    deliveries_wake(self->deliveries);
 }
 
 void api_connectors_changed(struct api *self)

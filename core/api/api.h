@@ -71,14 +71,15 @@ void api_set_phase(struct api *self, enum api_phase phase);
 void api_end_streams(struct api *self);
 
 void api_on_event(struct api *self, const struct jobs_event *event);
+void api_calls_back(struct api *self); /* a delivery is on record */
 void api_connectors_changed(struct api *self);
 
-/* The job of a schedule's template, for struct schedules_hooks. */
-HUB_MUST_CHECK int api_schedule_job(struct api *self, struct str spec, struct arena *arena,
-                                    struct job_record *ret_job, struct hub_error *error);
+/* What a schedule's template makes, for struct schedules_hooks. */
+HUB_MUST_CHECK int api_schedule_make(struct api *self, const struct schedule_record *schedule,
+                                     struct store_op **ret_op, struct hub_error *error);
 
-/* Attempts that verify webhooks are the API's own: their tokens have this bit set, which no token of
- * the engine has. The supervisor's on_finished for them goes here. */
+/* Attempts that verify webhooks are the API's own: their tokens have this bit set, which no token
+ * of the engine has. The supervisor's on_finished for them goes here. */
 #define API_HOOK_TOKEN ((uint64_t)1 << 62)
 void api_hook_finished(struct api *self, const struct supervisor_outcome *outcome);
 /* And those that deliver callbacks. */

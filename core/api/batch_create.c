@@ -9,7 +9,8 @@
 #define SETTINGS_MAX ((size_t)64 * 1024)
 
 /* Settings that are the batch's own; the others are what a line may leave out. */
-static const char *const OWN[] = {"on_error", "paused", "concurrency", "rate", "on_complete"};
+static const char *const OWN[] = {"on_error", "paused",      "concurrency",
+                                  "rate",     "on_complete", "callback_url"};
 
 /* --- Settings ----------------------------------------------------------------------------------*/
 
@@ -113,6 +114,9 @@ int batch_settings_apply(struct api *api, struct json_object *settings, struct a
     ret_batch->atomic = json_get_str(settings, "on_error", &text) && str_eq(text, STR("abort"));
     batch_limits_apply(settings, &ret_batch->limits);
     ret_batch->queue = arena_str(arena, queue);
+    if (json_get_str(settings, "callback_url", &text)) {
+        ret_batch->callback_url = arena_str(arena, text);
+    }
     text = str_from_c(json_object_to_json_string_ext(settings, JSON_C_TO_STRING_PLAIN));
     if (text.len > SETTINGS_MAX) {
         return refuse(ret_defaults, ret_why, "settings: at most 64 KiB");

@@ -1,6 +1,6 @@
 /*
- * GET /v1/jobs/{id}/callbacks, POST …/resend, GET /v1/callbacks, GET /v1/callbacks/keys,
- * POST …/keys/rotate
+ * GET /v1/jobs/{id}/callbacks, POST …/resend, the same of batches and flows, GET /v1/callbacks, GET
+ * /v1/callbacks/keys, POST …/keys/rotate
  */
 #include "api/cursor.h"
 #include "api/deliver.h"
@@ -39,13 +39,14 @@ static void render_attempts(struct buf *out, const struct callback_record *callb
 
 static void render_callback(struct buf *out, const struct callback_record *callback, bool with_log)
 {
-    char job[ID_TEXT_LEN + 1];
+    char of[ID_TEXT_LEN + 1];
     char id[DELIVERY_SHOWN_ID_MAX];
+    const char *kind = work_kind_name(callback->of.kind);
 
-    id_format(&callback->job, job);
+    id_format(&callback->of.id, of);
     delivery_id(callback, id);
-    buf_append_format(out, "{\"id\":\"%s\",\"job\":\"%s\",\"type\":\"job.%s\",\"url\":", id, job,
-                      job_state_name(callback->event));
+    buf_append_format(out, "{\"id\":\"%s\",\"%s\":\"%s\",\"type\":\"%s.%s\",\"url\":", id, kind, of,
+                      kind, delivery_event(callback));
     buf_append_json_string(out, callback->url);
     buf_append_format(out, ",\"state\":\"%s\",\"attempts\":%u,\"created_at\":",
                       callback_state_name(callback->state), callback->attempts);
@@ -70,12 +71,12 @@ static void render_callbacks(struct buf *out, const struct callback_record *call
     }
 }
 
-/* --- Of a job ----------------------------------------------------------------------------------*/
+/* --- Of one ------------------------------------------------------------------------------------*/
 
-static void on_of_job(struct store_op *op, void *context)
+static void on_of(struct store_op *op, void *context)
 {
     struct api_call *call = context;
-    const struct store_callbacks *found = &op->callback_of_job.ret_callbacks;
+    const struct store_callbacks *found = &op->callback_of.ret_callbacks;
     struct buf *body = api_answer_buf(call->api);
 
     if (op->err < 0) {
@@ -86,25 +87,49 @@ static void on_of_job(struct store_op *op, void *context)
     cursor_reply(call, body, NULL);
 }
 
-static void answer_of_job(struct api_call *call, const struct id *job)
+static void answer_of(struct api_call *call, const struct work *work)
 {
-    struct store_op *op = api_op(call, STORE_CALLBACK_OF_JOB, on_of_job);
+    struct store_op *op = api_op(call, STORE_CALLBACK_OF, on_of);
 
     if (op != NULL) {
-        op->callback_of_job.job = *job;
+        op->callback_of.of = *work;
         api_submit(call, op);
     }
 }
 
+static void fail_missing(struct api_call *call, int err, enum work_kind kind)
+{
+    api_fail(call, err, err == HUB_ERR_NOT_FOUND ? "no %s has this id" : "the %s could not be read",
+             work_kind_name(kind));
+}
+
+/* It is there, or not. */
 static void on_job(struct store_op *op, void *context)
 {
-    struct api_call *call = context;
-
     if (op->err < 0) {
-        api_fail(call, op->err,
-                 op->err == HUB_ERR_NOT_FOUND ? "no job has this id" : "the job could not be read");
+        fail_missing(context, op->err, WORK_JOB);
     } else {
-        answer_of_job(call, &op->job_input.id);
+        answer_of(context, &(struct work){WORK_JOB, op->job_input.id});
+    }
+}
+
+static void on_batch(struct store_op *op, void *context)
+{
+    bool is_there = op->err == 0 && !batch_hidden(&op->batch_get.ret_batch);
+
+    if (!is_there) {
+        fail_missing(context, op->err < 0 ? op->err : HUB_ERR_NOT_FOUND, WORK_BATCH);
+    } else {
+        answer_of(context, &(struct work){WORK_BATCH, op->batch_get.id});
+    }
+}
+
+static void on_flow(struct store_op *op, void *context)
+{
+    if (op->err < 0) {
+        fail_missing(context, op->err, WORK_FLOW);
+    } else {
+        answer_of(context, &(struct work){WORK_FLOW, op->flow_get.id});
     }
 }
 
@@ -123,23 +148,53 @@ void api_job_callbacks(struct api_call *call)
     }
 }
 
-static void on_resent(struct store_op *op, void *context)
+void api_batch_callbacks(struct api_call *call)
 {
-    struct api_call *call = context;
+    struct store_op *op;
+    struct id id;
 
-    if (op->err == HUB_ERR_NOT_FOUND) {
-        api_fail(call, op->err, "no job has this id");
-    } else if (op->err == HUB_ERR_CONFLICT) {
-        api_fail(call, op->err, "the job has no callback_url, or has not ended yet");
-    } else if (op->err < 0) {
-        api_fail(call, op->err, "the callback could not be sent again");
-    } else {
-        deliveries_wake(call->api->deliveries);
-        answer_of_job(call, &op->callback_resend.job);
+    if (!api_path_id(call, 0, &id)) {
+        return;
+    }
+    op = api_op(call, STORE_BATCH_GET, on_batch);
+    if (op != NULL) {
+        op->batch_get.id = id;
+        api_submit(call, op);
     }
 }
 
-void api_job_callbacks_resend(struct api_call *call)
+void api_flow_callbacks(struct api_call *call)
+{
+    struct store_op *op;
+    struct id id;
+
+    if (!api_path_id(call, 0, &id)) {
+        return;
+    }
+    op = api_op(call, STORE_FLOW_GET, on_flow);
+    if (op != NULL) {
+        op->flow_get.id = id;
+        api_submit(call, op);
+    }
+}
+
+static void on_resent(struct store_op *op, void *context)
+{
+    struct api_call *call = context;
+    const struct work *of = &op->callback_resend.of;
+
+    if (op->err == HUB_ERR_CONFLICT) {
+        api_fail(call, op->err, "the %s has no callback_url, or has not ended yet",
+                 work_kind_name(of->kind));
+    } else if (op->err < 0) {
+        fail_missing(call, op->err, of->kind);
+    } else {
+        deliveries_wake(call->api->deliveries);
+        answer_of(call, of);
+    }
+}
+
+static void resend(struct api_call *call, enum work_kind kind)
 {
     struct store_op *op;
     struct id id;
@@ -149,13 +204,28 @@ void api_job_callbacks_resend(struct api_call *call)
     }
     op = api_op(call, STORE_CALLBACK_RESEND, on_resent);
     if (op != NULL) {
-        op->callback_resend.job = id;
+        op->callback_resend.of = (struct work){kind, id};
         op->callback_resend.now = clock_wall_ms();
         api_submit(call, op);
     }
 }
 
-/* --- Of all jobs -------------------------------------------------------------------------------*/
+void api_job_callbacks_resend(struct api_call *call)
+{
+    resend(call, WORK_JOB);
+}
+
+void api_batch_callbacks_resend(struct api_call *call)
+{
+    resend(call, WORK_BATCH);
+}
+
+void api_flow_callbacks_resend(struct api_call *call)
+{
+    resend(call, WORK_FLOW);
+}
+
+/* --- Of all ------------------------------------------------------------------------------------*/
 
 static struct id place_of(int64_t seq)
 {

@@ -1,31 +1,17 @@
-#include "api/deliver.h"
+#include "api/deliver_parts.h"
 
-#include "api/render.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#define SOON_MS    20 /* what ends together is looked for once */
-#define AGAIN_MS   1000
-#define BODY_MAX   (1u << 20)
-#define INPUT_MAX  (2u << 20) /* that a runner takes */
-#define SEALED_MAX 1024
-#define URL_ARENA  (8u << 10)
-
-struct deliveries {
-    struct api *api;
-    uv_timer_t timer;
-    int64_t timer_at; /* wall clock; 0: it is not set */
-    struct signer *signer;
-    bool looking;              /* at what is due */
-    bool overdue;              /* look once more after that */
-    struct rotation *rotation; /* under way, or NULL */
-    uint64_t last;             /* token */
-    struct map flights;        /* token → struct flight */
-};
+#define SOON_MS   20 /* what ends together is looked for once */
+#define AGAIN_MS  1000
+#define INPUT_MAX (2u << 20) /* that a runner takes */
+#define URL_ARENA (8u << 10)
+#define DUE_PAGE  256
 
 /* A delivery that is being attempted. */
 struct flight {
@@ -43,19 +29,6 @@ static int64_t now_ms(void)
     return clock_wall_ms();
 }
 
-static bool is_open(const struct deliveries *self)
-{
-    return self->api->phase == API_READY;
-}
-
-void delivery_id(const struct callback_record *callback, char ret_text[DELIVERY_SHOWN_ID_MAX])
-{
-    char job[ID_TEXT_LEN + 1];
-
-    id_format(&callback->job, job);
-    snprintf(ret_text, DELIVERY_SHOWN_ID_MAX, "%s-%lld", job, (long long)callback->seq);
-}
-
 /* --- When to look ------------------------------------------------------------------------------*/
 
 static void on_timer(uv_timer_t *timer)
@@ -70,7 +43,7 @@ static void look_at(struct deliveries *self, int64_t at)
 {
     int64_t now = now_ms();
 
-    if (!is_open(self) || (self->timer_at != 0 && self->timer_at <= at)) {
+    if (!deliveries_open(self) || (self->timer_at != 0 && self->timer_at <= at)) {
         return;
     }
     self->timer_at = at;
@@ -255,85 +228,29 @@ void deliveries_finished(struct deliveries *self, const struct supervisor_outcom
 
 /* --- An attempt --------------------------------------------------------------------------------*/
 
-static void append_message(const struct flight *self, const struct job_record *job,
-                           enum render_detail detail, struct buf *out)
-{
-    buf_append_format(out,
-                      "{\"type\":\"job.%s\",\"timestamp\":", job_state_name(self->callback.event));
-    clock_append_json(out, self->callback.created_at);
-    buf_append_c(out, ",\"data\":");
-    render_job(out, job, NULL, detail);
-    buf_append_char(out, '}');
-}
-
-/* The input of http.request. */
-static int append_input(const struct flight *self, struct str message, struct buf *out)
-{
-    const int64_t seconds = self->started_at / 1000;
-    char id[DELIVERY_SHOWN_ID_MAX];
-    struct buf signatures;
-
-    delivery_id(&self->callback, id);
-    buf_init(&signatures, 1024);
-    int err = signer_sign(self->deliveries->signer, str_from_c(id), seconds, message,
-                          self->started_at, &signatures);
-    buf_append_c(out, "{\"method\":\"POST\",\"url\":");
-    buf_append_json_string(out, self->callback.url);
-    buf_append_format(out,
-                      ",\"headers\":{\"webhook-id\":\"%s\",\"webhook-timestamp\":\"%lld\","
-                      "\"webhook-signature\":",
-                      id, (long long)seconds);
-    buf_append_json_string(out, buf_view(&signatures));
-    buf_append_c(out, "},\"idempotency_header\":null,\"retry_status\":[],\"max_redirects\":0");
-    buf_append_format(out, ",\"timeout_ms\":%d,\"connect_timeout_ms\":%d", DELIVERY_TIMEOUT_MS,
-                      DELIVERY_TIMEOUT_MS);
-    buf_append_c(out, ",\"body\":{\"media_type\":\"application/json\",\"text\":");
-    buf_append_json_string(out, message);
-    buf_append_c(out, "}}");
-    buf_release(&signatures);
-    return err == 0 && buf_failed(out) ? HUB_ERR_TOO_LARGE : err;
-}
-
-static int make_input(const struct flight *self, const struct job_record *job,
-                      enum render_detail detail, struct buf *out)
-{
-    struct buf message;
-    int err = HUB_ERR_TOO_LARGE;
-
-    buf_init(&message, BODY_MAX);
-    append_message(self, job, detail, &message);
-    if (!buf_failed(&message)) {
-        err = append_input(self, buf_view(&message), out);
-    }
-    buf_release(&message);
-    return err;
-}
-
-static int place(struct flight *self, const struct job_record *job)
+static int place(struct flight *self, const struct store_op *read)
 {
     struct api *api = self->deliveries->api;
+    const struct callback_record *callback = &self->callback;
     char id[ID_TEXT_LEN + 1];
     struct buf input;
 
-    id_format(&job->id, id);
+    id_format(&callback->of.id, id);
     buf_init(&input, INPUT_MAX);
     self->started_at = now_ms();
-    int err = make_input(self, job, RENDER_FULL, &input);
-    if (err == HUB_ERR_TOO_LARGE) {
-        buf_clear(&input);
-        err = make_input(self, job, RENDER_SUMMARY, &input);
-    }
+    int err = delivery_input(self->deliveries, callback, read, self->started_at, &input);
     if (err == 0) {
         const struct supervisor_request request = {
             .token = self->token,
             .connector = STR("http"),
             .operation = STR("request"),
             .job_id = str_from_c(id),
-            .attempt = self->callback.attempts + 1,
-            .max_attempts = self->callback.attempts + CALLBACK_TRIES_MAX,
+            .attempt = callback->attempts + 1,
+            .max_attempts = callback->attempts + CALLBACK_TRIES_MAX,
             .input = buf_view(&input),
             .idempotency_key = str_from_c(id),
-            .traceparent = job->traceparent,
+            .traceparent =
+                read->kind == STORE_JOB_GET ? read->job_get.ret_job.traceparent : (struct str){0},
             .timeout_ms = DELIVERY_TIMEOUT_MS + 1000, /* the connector's own comes first */
         };
         err = supervisor_start(api->deps.supervisor, &request);
@@ -342,14 +259,14 @@ static int place(struct flight *self, const struct job_record *job)
     return err;
 }
 
-static void on_job(struct store_op *op, void *context)
+static void on_read(struct store_op *op, void *context)
 {
     struct flight *self = context;
-    bool is_open_still = is_open(self->deliveries);
+    bool is_open_still = deliveries_open(self->deliveries);
     int err = op->err;
 
     if (err == 0 && is_open_still) {
-        err = place(self, &op->job_get.ret_job);
+        err = place(self, op);
     }
     if (err == HUB_ERR_NOT_FOUND || !is_open_still) {
         flight_free(self);
@@ -368,217 +285,125 @@ static void begin(struct flight *self)
         record(self, &(struct callback_attempt){0}, false, 0);
         return;
     }
-    op = store_op_new(STORE_JOB_GET);
+    op = delivery_read(&self->callback);
     if (op == NULL) {
         put_off(self, AGAIN_MS);
         return;
     }
-    op->job_get.id = self->callback.job;
-    op->done = on_job;
+    op->done = on_read;
     op->context = self;
     store_submit(self->deliveries->api->deps.store, op);
 }
 
 /* --- Looking -----------------------------------------------------------------------------------*/
 
-static void take(struct deliveries *self, const struct store_callbacks *callbacks)
+/* host:port, or what stands in its place. */
+static struct str receiver_of(struct str url)
+{
+    struct str rest = url;
+
+    str_split(&rest, '/');
+    str_split(&rest, '/');
+    size_t len = 0;
+    while (len < rest.len && strchr("/?#", rest.ptr[len]) == NULL) {
+        len++;
+    }
+    return str_of(rest.ptr, len);
+}
+
+/* One that hangs must not hold the places of all others. */
+static bool is_busy(const struct deliveries *self, struct str url)
+{
+    struct str receiver = receiver_of(url);
+    unsigned count = 0;
+
+    MAP_FOR_EACH(entry, &self->flights) {
+        const struct flight *flight = entry->value;
+        count += str_eq_nocase(receiver_of(flight->callback.url), receiver);
+    }
+    return count >= DELIVERIES_RECEIVER_MAX;
+}
+
+/* False: there is no more to be done with what is due, for now. Who lands makes room, and looks
+ * again. */
+static bool take(struct deliveries *self, const struct callback_record *callback)
 {
     int64_t now = now_ms();
 
-    for (unsigned i = 0; i < callbacks->count; i++) {
-        const struct callback_record *callback = &callbacks->items[i];
-        if (is_flying(self, callback->seq)) {
-            continue;
-        }
-        if (callback->next_at > now) {
-            look_at(self, callback->next_at);
-            return;
-        }
-        /* Who lands makes room, and looks again. */
-        struct flight *flight =
-            self->flights.len < DELIVERIES_MAX ? flight_new(self, callback) : NULL;
-        if (flight == NULL) {
-            look_at(self, now + AGAIN_MS);
-            return;
-        }
-        begin(flight);
+    if (callback->next_at > now) {
+        look_at(self, callback->next_at);
+        return false;
     }
+    if (is_flying(self, callback->seq) || is_busy(self, callback->url)) {
+        return true;
+    }
+    struct flight *flight = self->flights.len < DELIVERIES_MAX ? flight_new(self, callback) : NULL;
+    if (flight == NULL) {
+        look_at(self, now + AGAIN_MS);
+        return false;
+    }
+    begin(flight);
+    return true;
 }
+
+static void read_due(struct deliveries *self, const struct callback_record *after);
 
 static void on_due(struct store_op *op, void *context)
 {
     struct deliveries *self = context;
+    const struct store_callbacks *due = &op->callback_due.ret_callbacks;
+    bool goes_on = op->err == 0 && due->count == op->callback_due.limit;
 
     self->looking = false;
-    if (!is_open(self)) {
+    if (!deliveries_open(self)) {
         return;
     }
     if (op->err < 0) {
         look_at(self, now_ms() + AGAIN_MS);
-    } else {
-        take(self, &op->callback_due.ret_callbacks);
     }
-    if (self->overdue) {
+    for (unsigned i = 0; op->err == 0 && i < due->count; i++) {
+        if (!take(self, &due->items[i])) {
+            goes_on = false;
+            break;
+        }
+    }
+    if (goes_on) {
+        read_due(self, &due->items[due->count - 1]);
+    } else if (self->overdue) {
         self->overdue = false;
         deliveries_wake(self);
     }
 }
 
-static void look(struct deliveries *self)
+/* The next page of what is pending, behind `after`; NULL: from the first on. */
+static void read_due(struct deliveries *self, const struct callback_record *after)
 {
-    if (!is_open(self) || !signer_ready(self->signer)) {
-        return;
-    }
-    if (self->looking) {
-        self->overdue = true;
-        return;
-    }
     struct store_op *op = store_op_new(STORE_CALLBACK_DUE);
+
     if (op == NULL) {
         look_at(self, now_ms() + AGAIN_MS);
         return;
     }
-    /* Those under way are pending still; one more tells when to come back. */
-    op->callback_due.limit = (unsigned)self->flights.len + DELIVERIES_MAX + 1;
+    op->callback_due.limit = DUE_PAGE;
+    if (after != NULL) {
+        op->callback_due.after_at = after->next_at;
+        op->callback_due.after_seq = after->seq;
+    }
     op->done = on_due;
     op->context = self;
     self->looking = true;
     store_submit(self->api->deps.store, op);
 }
 
-/* --- Keys --------------------------------------------------------------------------------------*/
-
-/* Of new keys, on their way to the store. */
-struct rotation {
-    struct deliveries *deliveries;
-    struct signer *signer;
-    deliveries_done_fn *done; /* NULL: they are the first */
-    void *context;
-};
-
-static void rotation_free(struct rotation *self)
+static void look(struct deliveries *self)
 {
-    if (self != NULL) {
-        signer_free(self->signer);
-        free(self);
-    }
-}
-
-static void read_keys(struct deliveries *self);
-
-static void on_put(struct store_op *op, void *context)
-{
-    struct rotation *self = context;
-    struct deliveries *deliveries = self->deliveries;
-    deliveries_done_fn *done = self->done;
-
-    deliveries->rotation = NULL;
-    if (op->err == 0) {
-        signer_copy(deliveries->signer, self->signer);
-    }
-    if (done != NULL) {
-        done(self->context, op->err);
-    } else if (op->err == HUB_ERR_CONFLICT) {
-        read_keys(deliveries);
-    } else {
-        deliveries_wake(deliveries);
-    }
-    rotation_free(self);
-}
-
-/* 0: on_put() comes. */
-static int put_keys(struct deliveries *self, deliveries_done_fn *done, void *context)
-{
-    struct rotation *rotation = calloc(1, sizeof *rotation);
-    struct store_op *op = store_op_new(STORE_SIGNING_PUT);
-    struct buf sealed;
-    int err = HUB_ERR_NOMEM;
-
-    buf_init(&sealed, SEALED_MAX);
-    if (rotation == NULL || op == NULL || signer_new(&rotation->signer) < 0) {
-        goto out;
-    }
-    if (signer_ready(self->signer)) {
-        signer_copy(rotation->signer, self->signer);
-        signer_rotate(rotation->signer, now_ms());
-    } else {
-        signer_make(rotation->signer, now_ms());
-        op->signing_put.only_new = true;
-    }
-    err = signer_seal(rotation->signer, self->api->deps.vault, &sealed);
-    if (err < 0) {
-        goto out;
-    }
-    op->signing_put.sealed = arena_str(&op->arena, buf_view(&sealed));
-    if (op->signing_put.sealed.ptr == NULL) {
-        err = HUB_ERR_NOMEM;
-        goto out;
-    }
-    rotation->deliveries = self;
-    rotation->done = done;
-    rotation->context = context;
-    self->rotation = rotation;
-    op->done = on_put;
-    op->context = rotation;
-    store_submit(self->api->deps.store, op);
-out:
-    buf_release(&sealed);
-    if (err < 0) {
-        rotation_free(rotation);
-        store_op_free(op);
-    }
-    return err;
-}
-
-static void on_keys(struct store_op *op, void *context)
-{
-    struct deliveries *self = context;
-    int err = op->err;
-
-    if (!is_open(self)) {
+    if (!deliveries_open(self) || !signer_ready(self->signer)) {
         return;
     }
-    if (err == 0) {
-        err = signer_open(self->signer, self->api->deps.vault, op->signing_get.ret_sealed);
-    } else if (err == HUB_ERR_NOT_FOUND) {
-        err = put_keys(self, NULL, NULL);
-    }
-    if (err < 0) {
-        log_error(self->api->deps.log, "api", "callbacks cannot be signed, and are not sent",
-                  "why=%s", hub_err_code(err));
+    if (self->looking) {
+        self->overdue = true;
     } else {
-        deliveries_wake(self);
-    }
-}
-
-static void read_keys(struct deliveries *self)
-{
-    struct store_op *op = is_open(self) ? store_op_new(STORE_SIGNING_GET) : NULL;
-
-    if (op != NULL) {
-        op->done = on_keys;
-        op->context = self;
-        store_submit(self->api->deps.store, op);
-    }
-}
-
-void deliveries_begin(struct deliveries *self)
-{
-    read_keys(self);
-}
-
-const struct signer *deliveries_signer(const struct deliveries *self)
-{
-    return signer_ready(self->signer) ? self->signer : NULL;
-}
-
-void deliveries_rotate(struct deliveries *self, deliveries_done_fn *done, void *context)
-{
-    bool possible = is_open(self) && signer_ready(self->signer) && self->rotation == NULL;
-    int err = possible ? put_keys(self, done, context) : HUB_ERR_UNAVAILABLE;
-
-    if (err < 0) {
-        done(context, err);
+        read_due(self, NULL);
     }
 }
 

@@ -6,10 +6,12 @@
  * has API_CALLBACK_TOKEN set. Redirects are not followed. What is posted is a Standard Webhooks 1.0
  * message:
  *
- *     webhook-id: JOB-N                        the same at every attempt
+ *     webhook-id: ID-N                         the same at every attempt
  *     webhook-timestamp: SECONDS               of this attempt
  *     webhook-signature: v1,… [v1,…] v1a,…     see accounts/signer.h
  *     {"type": "job.succeeded", "timestamp": when it ended, "data": the job as GET shows it}
+ *
+ * or "batch.completed", "flow.completed", whatever became of their jobs: `data` says that.
  *
  * A job of more than a mebibyte is told as lists tell it: without input, result and attempts.
  *
@@ -24,9 +26,10 @@
 #include "accounts/signer.h"
 #include "api/call.h"
 
-#define DELIVERIES_MAX        64    /* at once */
-#define DELIVERY_TIMEOUT_MS   15000 /* of an attempt */
-#define DELIVERY_SHOWN_ID_MAX 64
+#define DELIVERIES_MAX          64    /* at once */
+#define DELIVERIES_RECEIVER_MAX 16    /* of them, to one host and port */
+#define DELIVERY_TIMEOUT_MS     15000 /* of an attempt */
+#define DELIVERY_SHOWN_ID_MAX   64
 
 struct deliveries;
 
@@ -48,5 +51,7 @@ void deliveries_rotate(struct deliveries *self, deliveries_done_fn *done, void *
 
 /* The webhook-id. */
 void delivery_id(const struct callback_record *callback, char ret_text[DELIVERY_SHOWN_ID_MAX]);
+/* What its type says behind "job.", "batch." or "flow.". */
+const char *delivery_event(const struct callback_record *callback);
 
 #endif

@@ -94,13 +94,20 @@ static int fill_flow(struct json_object *json, struct str created_by, struct sto
     struct flow_record *flow = &op->flow_insert.flow;
     struct json_object *labels;
     struct str name = {0};
+    struct str url = {0};
 
     json_get_str(json, "name", &name);
+    if (json_get_str(json, "callback_url", &url)) {
+        flow->callback_url = arena_str(&op->arena, url);
+    }
     flow->name = name.len > 0 ? arena_str(&op->arena, name) : name;
     flow->created_by = arena_str(&op->arena, created_by);
     if (json_get_object(json, "labels", &labels)) {
         flow->labels = arena_str(
             &op->arena, str_from_c(json_object_to_json_string_ext(labels, JSON_C_TO_STRING_PLAIN)));
+    }
+    if (url.len > 0 && !flow->callback_url.ptr) {
+        return HUB_ERR_NOMEM;
     }
     return flow->created_by.ptr && (name.len == 0 || flow->name.ptr) ? 0 : HUB_ERR_NOMEM;
 }

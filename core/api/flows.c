@@ -119,7 +119,7 @@ static void render_edges(struct buf *out, const struct store_flow_get *get)
     }
 }
 
-static void render_flow(struct buf *out, struct jobs *jobs, const struct store_flow_get *get)
+void render_flow(struct buf *out, struct jobs *jobs, const struct store_flow_get *get)
 {
     struct flow_counts counts;
 

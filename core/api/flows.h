@@ -14,4 +14,7 @@ api_handler api_flow_create, api_flow_list, api_flow_get, api_flow_cancel, api_f
  * earlier request. */
 void api_answer_flow(struct api_call *call, const struct id *id, int status, bool replayed);
 
+/* As GET shows it. */
+void render_flow(struct buf *out, struct jobs *jobs, const struct store_flow_get *get);
+
 #endif

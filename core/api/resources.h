@@ -20,6 +20,10 @@ void api_account_test(struct api_call *call);
 /* callbacks.c */
 void api_job_callbacks(struct api_call *call);
 void api_job_callbacks_resend(struct api_call *call);
+void api_batch_callbacks(struct api_call *call);
+void api_batch_callbacks_resend(struct api_call *call);
+void api_flow_callbacks(struct api_call *call);
+void api_flow_callbacks_resend(struct api_call *call);
 void api_callback_list(struct api_call *call);
 void api_callback_keys(struct api_call *call);
 void api_callback_keys_rotate(struct api_call *call);

@@ -1,5 +1,6 @@
 #include "api/schedules.h"
 
+#include "api/flow_fill.h"
 #include "api/job_account.h"
 #include "api/job_fill.h"
 #include "api/json_span.h"
@@ -72,40 +73,87 @@ static int fill(const struct api *api, const struct job_source *source, const st
     return err < 0 ? err : fill_account(api, source->json, type, arena, ret_job, ret_fault);
 }
 
-int schedule_template_fill(const struct api *api, struct json_object *json, struct str text,
-                           struct arena *arena, struct job_record *ret_job,
-                           struct template_fault *ret_fault)
+static int make_job(struct api *api, struct json_object *template, struct str text,
+                    struct str created_by, struct store_op **ret_op,
+                    struct template_fault *ret_fault)
 {
-    struct job_source source = {.text = json_member_span(text, STR("template"))};
+    struct job_source source = {.json = template, .text = text};
     struct json_object *empty = NULL;
     struct str name = {0};
 
-    if (!json_get_object(json, "template", &source.json)) {
-        return fault(ret_fault, "/template", STR(""), STR("required"), STR("there is none"));
-    }
-    json_get_str(source.json, "type", &name);
+    json_get_str(template, "type", &name);
     const struct job_type *type = types_find(api->deps.types, name);
     if (type == NULL) {
         return no_type(api, name, ret_fault);
     }
-    if (!json_get_object(source.json, "input", &source.input)) {
+    struct store_op *op = store_op_new(STORE_JOB_INSERT);
+    if (op == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    if (!json_get_object(template, "input", &source.input)) {
         source.input = empty = json_object_new_object();
     }
-    int err = fill(api, &source, type, arena, ret_job, ret_fault);
+    struct job_record *job = &op->job_insert.job;
+    job->created_by = arena_str(&op->arena, created_by);
+    int err = job->created_by.ptr != NULL ? fill(api, &source, type, &op->arena, job, ret_fault)
+                                          : HUB_ERR_NOMEM;
     json_object_put(empty);
-    return err;
+    if (err < 0) {
+        store_op_free(op);
+        return err;
+    }
+    *ret_op = op;
+    return 0;
 }
 
-int api_schedule_job(struct api *api, struct str spec, struct arena *arena,
-                     struct job_record *ret_job, struct hub_error *error)
+static int make_flow(struct api *api, struct json_object *flow, struct str created_by,
+                     struct store_op **ret_op, struct template_fault *ret_fault)
+{
+    struct store_op *op = store_op_new(STORE_FLOW_INSERT);
+    struct flow_fault unfit = {0};
+
+    if (op == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    int err = flow_fill(api, flow, created_by, STR(""), op, &unfit);
+    if (err < 0 && unfit.detail.ptr != NULL) {
+        err = fault(ret_fault, "/template/flow", unfit.pointer, unfit.keyword, unfit.detail);
+    }
+    if (err < 0) {
+        store_op_free(op);
+        return err;
+    }
+    *ret_op = op;
+    return 0;
+}
+
+int schedule_template_make(struct api *api, struct json_object *json, struct str text,
+                           struct str created_by, struct store_op **ret_op,
+                           struct template_fault *ret_fault)
+{
+    struct json_object *template, *whole;
+
+    if (!json_get_object(json, "template", &template)) {
+        return fault(ret_fault, "/template", STR(""), STR("required"), STR("there is none"));
+    }
+    if (json_get_object(template, "flow", &whole)) {
+        return make_flow(api, whole, created_by, ret_op, ret_fault);
+    }
+    return make_job(api, template, json_member_span(text, STR("template")), created_by, ret_op,
+                    ret_fault);
+}
+
+int api_schedule_make(struct api *api, const struct schedule_record *schedule,
+                      struct store_op **ret_op, struct hub_error *error)
 {
     struct template_fault unfit = {0};
     struct json_object *json = NULL;
 
     schema_errors_init(&unfit.errors, 1);
-    int err = json_read(spec, JSON_DEPTH_MAX, &json, NULL, error);
+    int err = json_read(schedule->spec, JSON_DEPTH_MAX, &json, NULL, error);
     if (err == 0) {
-        err = schedule_template_fill(api, json, spec, arena, ret_job, &unfit);
+        err =
+            schedule_template_make(api, json, schedule->spec, schedule->created_by, ret_op, &unfit);
     }
     if (err < 0 && err != HUB_ERR_NOMEM && unfit.errors.len > 0) {
         const struct schema_error *first = &unfit.errors.items[0];

@@ -126,9 +126,12 @@ static void append_run(struct buf *out, const struct schedule_run *run)
     buf_append_format(out, ",\"outcome\":\"%s\",\"by_hand\":%s,\"misfired\":%s,\"missed\":%u,",
                       schedule_outcome_name(run->outcome), run->by_hand ? "true" : "false",
                       run->misfired ? "true" : "false", run->missed);
-    id_format(&run->job, id);
-    render_text_or_null(out, "job", id_is_zero(&run->job) ? (struct str){0} : str_from_c(id));
-    buf_append_char(out, ',');
+    id_format(&run->made.id, id);
+    for (enum work_kind kind = WORK_JOB; kind < WORK_KIND_COUNT; kind++) {
+        bool is_it = kind == run->made.kind && !id_is_zero(&run->made.id);
+        render_text_or_null(out, work_kind_name(kind), is_it ? str_from_c(id) : (struct str){0});
+        buf_append_char(out, ',');
+    }
     render_text_or_null(out, "reason", run->reason.len > 0 ? run->reason : (struct str){0});
     buf_append_char(out, '}');
 }
@@ -239,22 +242,26 @@ static bool name_is_valid(struct str name)
     return true;
 }
 
-/* Would the template make a job? What it is filled into is thrown away. */
+/* Would the template make anything? What it makes is thrown away. */
 static bool template_is_fit(struct api_call *call)
 {
     struct template_fault unfit = {0};
-    struct job_record job = {0};
-    int err;
+    struct json_object *json = NULL;
+    struct store_op *op = NULL;
 
     schema_errors_init(&unfit.errors, SCHEMA_ERRORS_MAX);
-    err =
-        schedule_template_fill(call->api, call->json, call->body, &call->req->arena, &job, &unfit);
+    int err = json_read(call->body, JSON_DEPTH_MAX, &json, NULL, NULL); /* that may be changed */
+    if (err == 0) {
+        err = schedule_template_make(call->api, json, call->body, STR(""), &op, &unfit);
+    }
     if (err < 0 && unfit.errors.len > 0) {
         api_fail_schema(call, &unfit.errors, str_from_c(unfit.prefix));
     } else if (err < 0) {
         api_fail(call, err, "the template could not be checked");
     }
     schema_errors_release(&unfit.errors);
+    json_object_put(json);
+    store_op_free(op);
     return err == 0;
 }
 

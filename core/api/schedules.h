@@ -1,5 +1,5 @@
 /*
- * api/schedules.h — /v1/schedules, and from a schedule's template to its job.
+ * api/schedules.h — /v1/schedules, and from a schedule's template to what it makes.
  *
  * Thread: [loop]. Private to core/api.
  */
@@ -14,12 +14,12 @@ struct template_fault {
     const char *prefix;          /* of their pointers, into the schedule */
 };
 
-/* Fills a job from `json.template`, which is valid against ScheduleTemplate, all but `created_by`
- * and what the engine gives; `text` is what `json` was parsed from. `ret_fault->errors` is the
- * caller's, initialized. HUB_ERR_NOMEM, or another error with its fault. */
-HUB_MUST_CHECK int schedule_template_fill(const struct api *api, struct json_object *json,
-                                          struct str text, struct arena *arena,
-                                          struct job_record *ret_job,
+/* Makes the operation of `json.template`, which is valid against ScheduleTemplate, but for what
+ * the engines give; `text` is what `json` was parsed from; `json` is changed. `ret_fault->errors`
+ * is the caller's, initialized. HUB_ERR_NOMEM, or another error with its fault. */
+HUB_MUST_CHECK int schedule_template_make(struct api *api, struct json_object *json,
+                                          struct str text, struct str created_by,
+                                          struct store_op **ret_op,
                                           struct template_fault *ret_fault);
 
 /* Handlers */

@@ -80,6 +80,8 @@ static int insert(struct lite *self, const struct store_batch_create *create)
     lite_bind_int(&call, record->atomic);
     lite_bind_int(&call, record->created_at);
     lite_bind_int(&call, record->retention_ms);
+    lite_bind_str(&call, record->callback_url);
+    lite_bind_str(&call, record->source);
     return lite_run(&call);
 }
 
@@ -114,7 +116,11 @@ int lite_batch_create(struct lite *self, struct store_op *op)
     struct lite_batch *known;
     bool same = false;
 
-    int err = find_known(self, op, &known, &same);
+    int err = create->tick ? lite_tick_look(self, op, create->tick) : 0;
+    if (err < 0 || op->err < 0) {
+        return err;
+    }
+    err = find_known(self, op, &known, &same);
     if (err < 0 || known) {
         return err < 0 ? err : tell_known(op, known, same);
     }
@@ -134,7 +140,13 @@ int lite_batch_create(struct lite *self, struct store_op *op)
         return HUB_ERR_NOMEM;
     }
     lite_batch_touch(self, batch);
-    err = tell(op, batch, &create->ret_batch);
+    if (create->tick) {
+        create->tick->run.made = (struct work){WORK_BATCH, fresh.id};
+        err = lite_tick_write(self, create->tick);
+    }
+    if (err == 0) {
+        err = tell(op, batch, &create->ret_batch);
+    }
     create->ret_batch.settings = create->batch.settings;
     return err;
 }
@@ -280,7 +292,7 @@ static int end_upload(struct lite *self, struct store_op *op, struct store_op *s
         batch->record.on_complete = append->on_complete->id;
         err = insert_one(self, scratch, append->on_complete, batch->on_complete, false);
     }
-    return err;
+    return err < 0 ? err : lite_run_explain(self, &batch->record.id, append->reason);
 }
 
 static int append_sorted(struct lite *self, struct store_op *op, struct store_op *scratch,
@@ -607,6 +619,18 @@ int lite_batch_retry(struct lite *self, struct store_op *op)
     return err < 0 ? err : tell(op, batch, &retry->ret_batch);
 }
 
+/* Nobody will ever hear of it again, but the schedule that made it. */
+static int forget_upload(struct lite *self, struct store_op *op, const struct lite_batch *batch)
+{
+    const struct work work = {WORK_BATCH, batch->record.id};
+    int err = lite_run_int(&self->writer, LITE_BATCH_UNSCOPE, batch->seq);
+
+    if (err == 0) {
+        err = lite_run_explain(self, &work.id, op->batch_drop.reason);
+    }
+    return err < 0 ? err : lite_end_add(op, &work);
+}
+
 int lite_batch_drop(struct lite *self, struct store_op *op)
 {
     struct lite_batch *batch;
@@ -622,7 +646,7 @@ int lite_batch_drop(struct lite *self, struct store_op *op)
     batch->record.stage = BATCH_DROPPING;
     batch->record.opened = 0;
     lite_batch_touch(self, batch);
-    return lite_run_int(&self->writer, LITE_BATCH_UNSCOPE, batch->seq);
+    return forget_upload(self, op, batch);
 }
 
 /* --- Purge -------------------------------------------------------------------------------------*/
@@ -633,6 +657,9 @@ static int delete_rows(struct lite *self, int64_t batch)
 
     if (err == 0) {
         err = lite_run_int(&self->writer, LITE_RANGE_DELETE, batch);
+    }
+    if (err == 0) {
+        err = lite_callback_drop_of(self, WORK_BATCH, batch);
     }
     return err < 0 ? err : lite_run_int(&self->writer, LITE_BATCH_DELETE, batch);
 }

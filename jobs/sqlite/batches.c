@@ -51,6 +51,7 @@ struct lite_batch *lite_batch_add(struct lite *self, int64_t seq, const struct b
     batch->record = *record;
     batch->record.queue = str_of(queue, record->queue.len);
     batch->record.settings = batch->record.created_by = (struct str){0};
+    batch->record.source = batch->record.callback_url = (struct str){0};
     if (map_put(&self->batches.by_id, id_view(&batch->record.id), batch) < 0) {
         free(batch);
         return NULL;
@@ -166,6 +167,7 @@ bool lite_read_batch(struct lite_call *call, struct arena *arena, int64_t *ret_s
     }
     *ret_on_complete = lite_int(call);
     record->on_complete = lite_id(call);
+    record->source = lite_copy(call, arena, &ok);
     return ok;
 }
 
@@ -413,7 +415,7 @@ static int release_on_complete(struct lite *self, struct store_op *op, int64_t s
     return lite_released_add(op, &released, 1);
 }
 
-static int64_t time_of(const struct store_op *op)
+int64_t lite_time_of(const struct store_op *op)
 {
     switch (op->kind) {
     case STORE_JOB_MOVE:
@@ -424,6 +426,8 @@ static int64_t time_of(const struct store_op *op)
         return op->batch_append.at;
     case STORE_BATCH_CANCEL:
         return op->batch_cancel.at;
+    case STORE_FLOW_INSERT:
+        return op->flow_insert.flow.created_at;
     case STORE_PURGE:
         return op->purge.now;
     default:
@@ -436,7 +440,7 @@ int lite_batches_settle(struct lite *self, struct store_op *op)
     if (!self->batches.any_ended) {
         return 0;
     }
-    int64_t at = time_of(op);
+    int64_t at = lite_time_of(op);
     self->batches.any_ended = false;
     for (struct lite_batch *batch = self->batches.dirty; batch; batch = batch->next_dirty) {
         struct batch_record *record = &batch->record;
@@ -450,8 +454,11 @@ int lite_batches_settle(struct lite *self, struct store_op *op)
         if (record->stage == BATCH_CANCELLING) {
             record->stage = BATCH_CANCELLED;
         }
-        int err =
-            batch->on_complete != 0 ? release_on_complete(self, op, batch->on_complete, at) : 0;
+        const struct work work = {WORK_BATCH, record->id};
+        int err = lite_whole_ended(self, op, &work, batch->seq, at);
+        if (err == 0 && batch->on_complete != 0) {
+            err = release_on_complete(self, op, batch->on_complete, at);
+        }
         if (err < 0) {
             return err;
         }

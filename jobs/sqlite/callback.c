@@ -9,17 +9,27 @@ int lite_callback_add(struct lite *self, int64_t job, enum job_state event, int6
     lite_bind_int(&call, job);
     lite_bind_int(&call, event);
     lite_bind_int(&call, at);
-    self->any_callbacks = true;
+    self->any_callbacks = self->ends.calls_back = true;
     return lite_run(&call);
 }
 
-int lite_callback_drop_of_job(struct lite *self, int64_t seq)
+static int delete_of(struct lite *self, enum lite_statement statement, enum work_kind kind,
+                     int64_t seq)
+{
+    struct lite_call call = lite_call(&self->writer, statement);
+
+    lite_bind_int(&call, seq);
+    lite_bind_int(&call, kind);
+    return lite_run(&call);
+}
+
+int lite_callback_drop_of(struct lite *self, enum work_kind kind, int64_t seq)
 {
     if (!self->any_callbacks) {
         return 0;
     }
-    int err = lite_run_int(&self->writer, LITE_CALLBACK_LOG_DELETE_OF_JOB, seq);
-    return err < 0 ? err : lite_run_int(&self->writer, LITE_CALLBACK_DELETE_OF_JOB, seq);
+    int err = delete_of(self, LITE_CALLBACK_LOG_DELETE_OF, kind, seq);
+    return err < 0 ? err : delete_of(self, LITE_CALLBACK_DELETE_OF, kind, seq);
 }
 
 /* --- Writing -----------------------------------------------------------------------------------*/
@@ -78,25 +88,55 @@ int lite_callback_put(struct lite *self, struct store_op *op)
     return err;
 }
 
+/* Is it there? 1, 0, negative. */
+static int find_work(struct lite *self, struct store_op *op, const struct work *work,
+                     int64_t *ret_seq)
+{
+    struct lite_batch *batch;
+    struct lite_job job;
+    int found;
+
+    switch (work->kind) {
+    case WORK_BATCH:
+        found = lite_batch_find(self, &work->id, &batch);
+        *ret_seq = found > 0 ? batch->seq : 0;
+        return found;
+    case WORK_FLOW:
+        return lite_flow_find(self, &work->id, ret_seq);
+    default:
+        found = lite_job_find(self, &work->id, &op->arena, &job);
+        *ret_seq = found > 0 ? job.seq : 0;
+        return found;
+    }
+}
+
 int lite_callback_resend(struct lite *self, struct store_op *op)
 {
     const struct store_callback_resend *resend = &op->callback_resend;
-    struct lite_job job;
-    int found = lite_job_find(self, &resend->job, &op->arena, &job);
+    bool is_job = resend->of.kind == WORK_JOB;
+    int64_t seq;
+    int found = find_work(self, op, &resend->of, &seq);
 
     if (found <= 0) {
         op->err = found == 0 ? HUB_ERR_NOT_FOUND : 0;
         return found;
     }
-    struct lite_call call = lite_call(&self->writer, LITE_CALLBACK_AGAIN);
-    lite_bind_int(&call, job.seq);
-    lite_bind_int(&call, resend->now);
-    int err = lite_run(&call);
-    if (err == 0 && lite_changes(&self->writer) == 0) {
-        op->err = HUB_ERR_CONFLICT;
-        return 0;
+    struct lite_call call =
+        lite_call(&self->writer, is_job ? LITE_CALLBACK_AGAIN : LITE_CALLBACK_WHOLE_AGAIN);
+    if (is_job) {
+        lite_bind_int(&call, seq);
+    } else {
+        lite_bind_id(&call, &resend->of.id);
     }
-    return err < 0 ? err : lite_run_int(&self->writer, LITE_CALLBACK_GONE_DELETE, job.seq);
+    lite_bind_int(&call, resend->now);
+    found = lite_step(&call);
+    int64_t callback = found > 0 ? lite_int(&call) : 0;
+    lite_end(&call);
+    if (found <= 0) {
+        op->err = found == 0 ? HUB_ERR_CONFLICT : 0;
+        return found;
+    }
+    return lite_run_int(&self->writer, LITE_CALLBACK_GONE_DELETE, callback);
 }
 
 int lite_signing_put(struct lite *self, struct store_op *op)
@@ -121,7 +161,8 @@ static bool read_callback(struct lite_call *call, struct arena *arena,
     bool ok = true;
 
     ret_callback->seq = lite_int(call);
-    ret_callback->job = lite_id(call);
+    ret_callback->of.kind = (enum work_kind)lite_int(call);
+    ret_callback->of.id = lite_id(call);
     ret_callback->url = lite_copy(call, arena, &ok);
     ret_callback->event = (enum job_state)lite_int(call);
     ret_callback->state = (enum callback_state)lite_int(call);
@@ -158,6 +199,8 @@ int lite_callback_due(struct lite *self, struct store_op *op)
     struct lite_call call = lite_call(&self->reader, LITE_CALLBACK_PENDING);
     unsigned limit = op->callback_due.limit;
 
+    lite_bind_int(&call, op->callback_due.after_at);
+    lite_bind_int(&call, op->callback_due.after_seq);
     lite_bind_int(&call, limit < STORE_LIMIT_MAX ? limit : STORE_LIMIT_MAX);
     return read_rows(&call, op, &op->callback_due.ret_callbacks);
 }
@@ -199,16 +242,18 @@ static int read_log(struct lite *self, struct store_op *op, struct callback_reco
     return ok ? got : HUB_ERR_NOMEM;
 }
 
-int lite_callback_of_job(struct lite *self, struct store_op *op)
+int lite_callback_of(struct lite *self, struct store_op *op)
 {
-    struct store_callback_of_job *of_job = &op->callback_of_job;
-    struct lite_call call = lite_call(&self->reader, LITE_CALLBACK_OF_JOB);
+    struct store_callback_of *of = &op->callback_of;
+    bool is_job = of->of.kind == WORK_JOB;
+    struct lite_call call =
+        lite_call(&self->reader, is_job ? LITE_CALLBACK_OF_JOB : LITE_CALLBACK_OF_WHOLE);
 
-    lite_bind_id(&call, &of_job->job);
+    lite_bind_id(&call, &of->of.id);
     lite_bind_int(&call, CALLBACK_LIST_MAX);
-    int err = read_rows(&call, op, &of_job->ret_callbacks);
-    for (unsigned i = 0; i < of_job->ret_callbacks.count && err == 0; i++) {
-        err = read_log(self, op, &of_job->ret_callbacks.items[i]);
+    int err = read_rows(&call, op, &of->ret_callbacks);
+    for (unsigned i = 0; i < of->ret_callbacks.count && err == 0; i++) {
+        err = read_log(self, op, &of->ret_callbacks.items[i]);
     }
     return err;
 }

@@ -32,7 +32,9 @@ int lite_link_drop_of_job(struct lite *self, int64_t seq)
     if (got < 0 || flow == 0) {
         return got < 0 ? got : 0;
     }
-    return lite_run_int(&self->writer, LITE_FLOW_DELETE_EMPTY, flow);
+    int err = lite_run_int(&self->writer, LITE_FLOW_DELETE_EMPTY, flow);
+    bool is_gone = err == 0 && lite_changes(&self->writer) > 0;
+    return is_gone ? lite_callback_drop_of(self, WORK_FLOW, flow) : err;
 }
 
 int lite_job_resolve(struct lite *self, struct store_op *op)
@@ -190,6 +192,7 @@ static int insert_flow(struct lite *self, const struct store_flow_insert *insert
     lite_bind_str(&call, flow->labels);
     lite_bind_str(&call, flow->created_by);
     lite_bind_int(&call, flow->created_at);
+    lite_bind_str(&call, flow->callback_url);
     return lite_run(&call);
 }
 
@@ -229,7 +232,7 @@ static int insert_all(struct lite *self, struct store_op *op, struct store_op *s
         err = insert_items(self, op, scratch);
     }
     if (err == 0 && tick) {
-        tick->run.job = op->flow_insert.flow.id;
+        tick->run.made = (struct work){WORK_FLOW, op->flow_insert.flow.id};
         err = lite_tick_write(self, tick);
     }
     return err;
@@ -361,15 +364,23 @@ static int retry_all(struct lite *self, struct store_op *op, int64_t flow)
     return err;
 }
 
-int lite_flow_retry(struct lite *self, struct store_op *op)
+int lite_flow_find(struct lite *self, const struct id *id, int64_t *ret_seq)
 {
     struct lite_call call = lite_call(&self->writer, LITE_FLOW_FIND);
 
-    op->flow_retry.ret_count = 0;
-    lite_bind_id(&call, &op->flow_retry.id);
+    lite_bind_id(&call, id);
     int found = lite_step(&call);
-    int64_t flow = found > 0 ? lite_int(&call) : 0;
+    *ret_seq = found > 0 ? lite_int(&call) : 0;
     lite_end(&call);
+    return found;
+}
+
+int lite_flow_retry(struct lite *self, struct store_op *op)
+{
+    int64_t flow;
+
+    op->flow_retry.ret_count = 0;
+    int found = lite_flow_find(self, &op->flow_retry.id, &flow);
     if (found <= 0) {
         op->err = found == 0 ? HUB_ERR_NOT_FOUND : 0;
         return found;

@@ -57,6 +57,9 @@ static int count_change(struct lite *self, const struct lite_job *job, enum job_
     bool ends = lite_terminal(job->state) && (from == LITE_NO_STATE || !lite_terminal(from));
     int err = lite_batches_note(self, job->seq, from, job->state);
 
+    if (err == 0 && ends) {
+        err = lite_flows_note(self, job->seq);
+    }
     if (err == 0 && ends && job->has_callback) {
         err = lite_callback_add(self, job->seq, job->state, at);
     }
@@ -302,7 +305,7 @@ static int insert_settled(struct lite *self, struct store_op *op, int64_t seq, e
         return err;
     }
     if (op->job_insert.tick) {
-        op->job_insert.tick->run.job = given->id;
+        op->job_insert.tick->run.made = (struct work){WORK_JOB, given->id};
         err = lite_tick_write(self, op->job_insert.tick);
         if (err < 0) {
             return err;
@@ -496,7 +499,7 @@ int lite_job_remove(struct lite *self, int64_t seq, enum job_state state, struct
         err = lite_keep_drop_of_job(self, seq);
     }
     if (err == 0) {
-        err = lite_callback_drop_of_job(self, seq);
+        err = lite_callback_drop_of(self, WORK_JOB, seq);
     }
     if (err == 0) {
         err = lite_link_drop_of_job(self, seq);

@@ -53,6 +53,14 @@ struct lite_published {
     size_t cap;
 };
 
+/* What an operation ends: jobs that have become terminal, and may have ended their flow. */
+struct lite_ends {
+    int64_t *jobs;
+    size_t count;
+    size_t cap;
+    bool calls_back; /* it has put a delivery on record */
+};
+
 struct lite {
     struct store_backend base;
     struct log *log;
@@ -74,7 +82,8 @@ struct lite {
     bool any_kept;      /* false: no job keeps anything */
     bool any_flows;     /* false: nobody has ever waited for a job */
     bool any_links;     /* false: there is no row in job_link */
-    bool any_callbacks; /* false: no job has called back */
+    bool any_callbacks; /* false: nothing has called back */
+    struct lite_ends ends;
     struct lite_keys keys;
     struct lite_tally tally;
     struct lite_digests orphans;
@@ -162,6 +171,8 @@ struct store_job_move lite_flow_verdict(struct arena *arena, enum job_parent_pol
 
 /* flows.c */
 int lite_flow_insert(struct lite *self, struct store_op *op);
+/* 1 found, 0 not there, negative. */
+int lite_flow_find(struct lite *self, const struct id *id, int64_t *ret_seq);
 int lite_flow_retry(struct lite *self, struct store_op *op);
 int lite_job_resolve(struct lite *self, struct store_op *op);
 int lite_flow_get(struct lite *self, struct store_op *op);
@@ -212,6 +223,9 @@ int lite_key_delete(struct lite *self, struct store_op *op);
 int lite_queue_list(struct lite *self, struct store_op *op);
 int lite_key_list(struct lite *self, struct store_op *op);
 
+/* batches.c: when an operation takes place, as it says itself. */
+int64_t lite_time_of(const struct store_op *op);
+
 /* batch_write.c, batch_read.c */
 int lite_batch_create(struct lite *self, struct store_op *op);
 int lite_batch_append(struct lite *self, struct store_op *op);
@@ -260,13 +274,26 @@ int lite_callback_put(struct lite *self, struct store_op *op);
 int lite_callback_resend(struct lite *self, struct store_op *op);
 int lite_callback_due(struct lite *self, struct store_op *op);
 int lite_callback_list(struct lite *self, struct store_op *op);
-int lite_callback_of_job(struct lite *self, struct store_op *op);
+int lite_callback_of(struct lite *self, struct store_op *op);
 int lite_signing_put(struct lite *self, struct store_op *op);
 int lite_signing_get(struct lite *self, struct store_op *op);
 /* A job with a callback_url has become `event`. */
 HUB_MUST_CHECK int lite_callback_add(struct lite *self, int64_t job, enum job_state event,
                                      int64_t at);
-HUB_MUST_CHECK int lite_callback_drop_of_job(struct lite *self, int64_t seq);
+/* That which has this number goes. */
+HUB_MUST_CHECK int lite_callback_drop_of(struct lite *self, enum work_kind kind, int64_t seq);
+
+/* whole.c */
+/* A batch or flow has ended: writes its delivery, adds to op->ended. */
+HUB_MUST_CHECK int lite_whole_ended(struct lite *self, struct store_op *op, const struct work *work,
+                                    int64_t seq, int64_t at);
+/* Adds to op->ended, no more. */
+HUB_MUST_CHECK int lite_end_add(struct store_op *op, const struct work *work);
+/* A job has become terminal. */
+HUB_MUST_CHECK int lite_flows_note(struct lite *self, int64_t job);
+/* After an operation: which flows have ended by it? */
+HUB_MUST_CHECK int lite_flows_settle(struct lite *self, struct store_op *op, int64_t at);
+void lite_ends_release(struct lite_ends *self);
 
 /* ledger.c */
 int lite_ledger_append(struct lite *self, struct store_op *op);
@@ -295,6 +322,8 @@ int lite_schedule_runs(struct lite *self, struct store_op *op);
 HUB_MUST_CHECK int lite_tick_look(struct lite *self, struct store_op *op,
                                   const struct store_tick *tick);
 HUB_MUST_CHECK int lite_tick_write(struct lite *self, const struct store_tick *tick);
+/* Why the lines of the batch that a run made have ended; an empty reason says nothing. */
+HUB_MUST_CHECK int lite_run_explain(struct lite *self, const struct id *made, struct str reason);
 HUB_MUST_CHECK int lite_runs_purge(struct lite *self, struct store_purge *purge);
 
 /* purge.c */

@@ -73,7 +73,7 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_SIGNING_PUT] = lite_signing_put,
     [STORE_CALLBACK_DUE] = lite_callback_due,
     [STORE_CALLBACK_LIST] = lite_callback_list,
-    [STORE_CALLBACK_OF_JOB] = lite_callback_of_job,
+    [STORE_CALLBACK_OF] = lite_callback_of,
     [STORE_SIGNING_GET] = lite_signing_get,
     [STORE_PURGE] = lite_purge,
     [STORE_BLOB_DISCARD] = discard,
@@ -171,7 +171,16 @@ static int backend_apply(struct store_backend *backend, struct store_op *op)
 
     ASSERT_THREAD(THREAD_STORE);
     int err = functions[op->kind](self, op);
-    return err < 0 ? err : lite_batches_settle(self, op);
+    if (err < 0) {
+        return err;
+    }
+    err = lite_batches_settle(self, op);
+    if (err == 0 && self->ends.count > 0) {
+        err = lite_flows_settle(self, op, lite_time_of(op));
+    }
+    op->calls_back = self->ends.calls_back;
+    self->ends.calls_back = false;
+    return err;
 }
 
 static int backend_settle(struct store_backend *backend)
@@ -241,6 +250,7 @@ static void backend_rollback(struct store_backend *backend)
     leave_passage(self, -1);
     lite_keys_rolled_back(&self->keys);
     lite_batches_rolled_back(self);
+    self->ends.count = 0;
     lite_tally_rolled_back(&self->tally);
     lite_events_clear(&self->events);
     lite_blobs_rolled_back(self);
@@ -284,6 +294,7 @@ static void backend_free(struct store_backend *backend)
     lite_db_close(&self->writer); /* the last one folds the log in */
     lite_keys_release(&self->keys);
     lite_batches_release(&self->batches);
+    lite_ends_release(&self->ends);
     lite_tally_release(&self->tally);
     lite_events_release(&self->events);
     free(self->orphans.items);

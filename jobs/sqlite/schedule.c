@@ -104,10 +104,10 @@ int lite_tick_write(struct lite *self, const struct store_tick *tick)
     lite_bind_int(&call, run->by_hand);
     lite_bind_int(&call, run->misfired);
     lite_bind_int(&call, run->missed);
-    if (id_is_zero(&run->job)) {
+    if (id_is_zero(&run->made.id)) {
         lite_bind_null(&call);
     } else {
-        lite_bind_id(&call, &run->job);
+        lite_bind_id(&call, &run->made.id);
     }
     lite_bind_str(&call, run->reason);
     if (run->outcome == SCHEDULE_WAITING) {
@@ -115,6 +115,7 @@ int lite_tick_write(struct lite *self, const struct store_tick *tick)
     } else {
         lite_bind_int(&call, tick->purge_at);
     }
+    lite_bind_int(&call, run->made.kind);
     int err = lite_run(&call);
     if (err == 0 && tick->cursor_at != 0) {
         call = lite_call(&self->writer, LITE_SCHEDULE_SET_CURSOR);
@@ -123,6 +124,17 @@ int lite_tick_write(struct lite *self, const struct store_tick *tick)
         err = lite_run(&call);
     }
     return err;
+}
+
+int lite_run_explain(struct lite *self, const struct id *made, struct str reason)
+{
+    if (reason.len == 0) {
+        return 0;
+    }
+    struct lite_call call = lite_call(&self->writer, LITE_RUN_SET_REASON);
+    lite_bind_id(&call, made);
+    lite_bind_str(&call, reason);
+    return lite_run(&call);
 }
 
 int lite_schedule_tick(struct lite *self, struct store_op *op)
@@ -170,8 +182,9 @@ static int read_runs(struct lite_call *call, struct arena *arena, unsigned limit
         run->by_hand = lite_int(call) != 0;
         run->misfired = lite_int(call) != 0;
         run->missed = (uint32_t)lite_int(call);
-        run->job = lite_id(call);
+        run->made.id = lite_id(call);
         run->reason = lite_copy(call, arena, &ok);
+        run->made.kind = (enum work_kind)lite_int(call);
     }
     lite_end(call);
     return ok ? got : HUB_ERR_NOMEM;
@@ -228,7 +241,10 @@ static int read_last_jobs(struct lite *self, struct schedule_loaded *loaded)
     lite_bind_int(&call, loaded->record.seq);
     lite_bind_int(&call, SCHEDULE_LAST_JOBS);
     while ((got = lite_step(&call)) > 0) {
-        loaded->jobs[loaded->job_count++] = lite_id(&call);
+        struct work *made = &loaded->made[loaded->made_count];
+        made->kind = (enum work_kind)lite_int(&call);
+        made->id = lite_id(&call);
+        loaded->made_count += lite_int(&call) != 0;
     }
     lite_end(&call);
     return got;

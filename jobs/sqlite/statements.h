@@ -40,7 +40,7 @@
     "seq, id, settings, queue, created_by, atomic, created_at, retention_ms, paused, "             \
     "concurrency, rate, rate_period_ms, upload, stage, touched_at, finished_at, lines, digest, "   \
     "opened, parked, bad, blocked, scheduled, queued, running, succeeded, failed, cancelled, "     \
-    "unknown, on_complete, on_complete_id FROM batch "
+    "unknown, on_complete, on_complete_id, source FROM batch "
 
 /* An attempt, in the order in which both its tables have it. Read by read_attempt(). */
 #define LITE_ATTEMPT                                                                               \
@@ -53,14 +53,18 @@
 
 /* A delivery of a callback `c`, and whether its URL is gone. Read by read_callback(). */
 #define LITE_CALLBACK                                                                              \
-    "c.seq, job.id, callback_url, c.event, c.state, c.attempts, c.tries, c.created_at, "           \
-    "c.next_at, EXISTS (SELECT 1 FROM callback_gone g WHERE g.url = callback_url) "
+    "c.seq, c.kind, coalesce(c.subject, job.id), coalesce(c.url, job.callback_url), c.event, "     \
+    "c.state, c.attempts, c.tries, c.created_at, c.next_at, EXISTS (SELECT 1 FROM callback_gone g" \
+    " WHERE g.url = coalesce(c.url, job.callback_url)) "
+
+/* With the job that it is of, if it is of one. */
+#define LITE_CALLBACK_JOB "LEFT JOIN job ON c.kind = 0 AND job.seq = c.job"
 
 #define LITE_LEDGER                                                                                \
     "SELECT seq, at, connector, account, job, attempt, kind, body, hash FROM ledger "
 
 /* Terminal states are those from 4 on; see the assertion in job_write.c. */
-#define LITE_RUN "tick, at, outcome, by_hand, misfired, missed, job, reason FROM schedule_run"
+#define LITE_RUN "tick, at, outcome, by_hand, misfired, missed, job, reason, kind FROM schedule_run"
 
 #define LITE_STATEMENT_MAP(X)                                                                      \
     /* transactions */                                                                             \
@@ -130,10 +134,15 @@
       "UPDATE job_link SET open = 0, input = ?2 WHERE seq = ?1 AND open = 1")                      \
     X(LINK_DELETE, LITE_WRITER, "DELETE FROM job_link WHERE seq = ? RETURNING flow")               \
     X(FLOW_INSERT, LITE_WRITER,                                                                    \
-      "INSERT INTO flow VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")             \
+      "INSERT INTO flow VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")          \
     X(FLOW_DELETE_EMPTY, LITE_WRITER,                                                              \
       "DELETE FROM flow WHERE seq = ?1 AND NOT EXISTS"                                             \
       " (SELECT 1 FROM job_link WHERE flow = ?1)")                                                 \
+    X(FLOW_OF_JOB, LITE_WRITER, "SELECT flow FROM job_link WHERE seq = ? AND flow IS NOT NULL")    \
+    X(FLOW_ENDED, LITE_WRITER,                                                                     \
+      "SELECT id FROM flow WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM job_link l"                \
+      " JOIN job ON job.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"                          \
+      " WHERE l.flow = ?1 AND coalesce(n.state, job.state) < 4)")                                  \
     X(FLOW_BY_SCOPE, LITE_WRITER,                                                                  \
       "SELECT seq, id, request, scope_until FROM flow WHERE scope = ?")                            \
     X(FLOW_UNSCOPE, LITE_WRITER, "UPDATE flow SET scope = NULL WHERE seq = ?")                     \
@@ -185,7 +194,7 @@
     /* batches */                                                                                  \
     X(BATCH_INSERT, LITE_WRITER,                                                                   \
       "INSERT INTO batch VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?,"                                 \
-      " 0, 0, 0, 0, 0, 0, 0, 0, 0, x'', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL)")                \
+      " 0, 0, 0, 0, 0, 0, 0, 0, 0, x'', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, ?, ?)")          \
     X(BATCH_UPDATE, LITE_WRITER,                                                                   \
       "UPDATE batch SET paused = ?2, concurrency = ?3, rate = ?4, rate_period_ms = ?5,"            \
       " upload = ?6, stage = ?7, touched_at = ?8, finished_at = ?9, lines = ?10, digest = ?11,"    \
@@ -285,7 +294,9 @@
       " FROM schedule ORDER BY name")                                                              \
     X(RUN_OUTCOME, LITE_WRITER,                                                                    \
       "SELECT outcome FROM schedule_run WHERE schedule = ? AND tick = ?")                          \
-    X(RUN_PUT, LITE_WRITER, "REPLACE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")     \
+    X(RUN_PUT, LITE_WRITER, "REPLACE INTO schedule_run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")  \
+    X(RUN_SET_REASON, LITE_WRITER,                                                                 \
+      "UPDATE schedule_run SET reason = ?2 WHERE job = ?1 AND kind > 0")                           \
     X(RUN_DROP_WAITING, LITE_WRITER,                                                               \
       "DELETE FROM schedule_run WHERE schedule = ? AND outcome = 0")                               \
     X(RUN_PURGE, LITE_WRITER,                                                                      \
@@ -296,7 +307,13 @@
     X(RUNS_WAITING, LITE_READER,                                                                   \
       "SELECT " LITE_RUN " WHERE schedule = ? AND outcome = 0 ORDER BY tick LIMIT ?")              \
     X(RUNS_WITH_JOB, LITE_READER,                                                                  \
-      "SELECT job FROM schedule_run WHERE schedule = ? AND job IS NOT NULL"                        \
+      "SELECT kind, job, CASE kind"                                                                \
+      " WHEN 1 THEN EXISTS (SELECT 1 FROM batch b"                                                 \
+      " WHERE b.id = r.job AND b.finished_at = 0 AND b.stage < 3)"                                 \
+      " WHEN 2 THEN EXISTS (SELECT 1 FROM flow f JOIN job_link l ON l.flow = f.seq"                \
+      " JOIN job j ON j.seq = l.seq LEFT JOIN job_now n ON n.seq = l.seq"                          \
+      " WHERE f.id = r.job AND coalesce(n.state, j.state) < 4)"                                    \
+      " ELSE 1 END FROM schedule_run r WHERE schedule = ? AND job IS NOT NULL"                     \
       " ORDER BY tick DESC LIMIT ?")                                                               \
     X(QUEUE_ALL, LITE_READER,                                                                      \
       "SELECT name, paused, concurrency, rate, rate_period_ms FROM queue ORDER BY name")           \
@@ -344,41 +361,55 @@
     X(EVENT_OLDEST, LITE_WRITER, "SELECT first, count, at FROM event ORDER BY first LIMIT ?")      \
     X(EVENT_DELETE_TO, LITE_WRITER, "DELETE FROM event WHERE first <= ?")                          \
     /* callbacks */                                                                                \
-    X(CALLBACK_INSERT, LITE_WRITER, "INSERT INTO callback VALUES (NULL, ?1, ?2, 0, 0, 0, ?3, ?3)") \
+    X(CALLBACK_INSERT, LITE_WRITER,                                                                \
+      "INSERT INTO callback VALUES (NULL, ?1, ?2, 0, 0, 0, ?3, ?3, 0, NULL, NULL)")                \
     X(CALLBACK_ANY, LITE_WRITER, "SELECT EXISTS (SELECT 1 FROM callback WHERE seq > 0)")           \
     X(CALLBACK_SET, LITE_WRITER,                                                                   \
       "UPDATE callback SET state = ?2, attempts = max(attempts, ?3), tries = ?4, next_at = ?5"     \
       " WHERE seq = ?1")                                                                           \
     X(CALLBACK_AGAIN, LITE_WRITER,                                                                 \
       "UPDATE callback SET state = 0, tries = 0, next_at = ?2"                                     \
-      " WHERE seq = (SELECT max(seq) FROM callback WHERE job = ?1)")                               \
-    X(CALLBACK_DELETE_OF_JOB, LITE_WRITER, "DELETE FROM callback WHERE job = ?")                   \
+      " WHERE seq = (SELECT max(seq) FROM callback WHERE job = ?1 AND kind = 0) RETURNING seq")    \
+    X(CALLBACK_WHOLE_AGAIN, LITE_WRITER,                                                           \
+      "UPDATE callback SET state = 0, tries = 0, next_at = ?2"                                     \
+      " WHERE seq = (SELECT max(seq) FROM callback WHERE subject = ?1) RETURNING seq")             \
+    X(CALLBACK_BATCH_INSERT, LITE_WRITER,                                                          \
+      "INSERT INTO callback SELECT NULL, seq, 0, 0, 0, 0, ?2, ?2, 1, id, callback_url FROM batch"  \
+      " WHERE seq = ?1 AND callback_url IS NOT NULL")                                              \
+    X(CALLBACK_FLOW_INSERT, LITE_WRITER,                                                           \
+      "INSERT INTO callback SELECT NULL, seq, 0, 0, 0, 0, ?2, ?2, 2, id, callback_url FROM flow"   \
+      " WHERE seq = ?1 AND callback_url IS NOT NULL")                                              \
+    X(CALLBACK_DELETE_OF, LITE_WRITER, "DELETE FROM callback WHERE job = ? AND kind = ?")          \
     X(CALLBACK_LOG_PUT, LITE_WRITER, "REPLACE INTO callback_attempt VALUES (?, ?, ?, ?, ?, ?)")    \
     X(CALLBACK_LOG_TRIM, LITE_WRITER,                                                              \
       "DELETE FROM callback_attempt WHERE callback = ? AND number <= ?")                           \
-    X(CALLBACK_LOG_DELETE_OF_JOB, LITE_WRITER,                                                     \
+    X(CALLBACK_LOG_DELETE_OF, LITE_WRITER,                                                         \
       "DELETE FROM callback_attempt WHERE callback IN"                                             \
-      " (SELECT seq FROM callback WHERE job = ?)")                                                 \
+      " (SELECT seq FROM callback WHERE job = ? AND kind = ?)")                                    \
     X(CALLBACK_GONE_INSERT, LITE_WRITER,                                                           \
-      "INSERT INTO callback_gone (url, at) SELECT callback_url, ?2"                                \
-      " FROM callback c JOIN job ON job.seq = c.job WHERE c.seq = ?1 ON CONFLICT DO NOTHING")      \
+      "INSERT INTO callback_gone (url, at) SELECT coalesce(c.url, job.callback_url), ?2"           \
+      " FROM callback c " LITE_CALLBACK_JOB " WHERE c.seq = ?1 ON CONFLICT DO NOTHING")            \
     X(CALLBACK_GONE_TRIM, LITE_WRITER,                                                             \
       "DELETE FROM callback_gone WHERE seq <= (SELECT max(seq) FROM callback_gone) - ?")           \
     X(CALLBACK_GONE_DELETE, LITE_WRITER,                                                           \
-      "DELETE FROM callback_gone WHERE url = (SELECT callback_url FROM job WHERE seq = ?)")        \
+      "DELETE FROM callback_gone WHERE url = (SELECT coalesce(c.url, job.callback_url)"            \
+      " FROM callback c " LITE_CALLBACK_JOB " WHERE c.seq = ?)")                                   \
     X(SIGNING_INSERT, LITE_WRITER, "INSERT INTO signing VALUES (1, ?) ON CONFLICT DO NOTHING")     \
     X(SIGNING_PUT, LITE_WRITER, "REPLACE INTO signing VALUES (1, ?)")                              \
     X(SIGNING_GET, LITE_READER, "SELECT sealed FROM signing WHERE one = 1")                        \
     X(CALLBACK_PENDING, LITE_READER,                                                               \
       "SELECT " LITE_CALLBACK "FROM callback c INDEXED BY callback_due"                            \
-      " CROSS JOIN job ON job.seq = c.job WHERE c.state = 0 AND c.next_at >= 0 ORDER BY "          \
-      "c.next_at LIMIT ?")                                                                         \
+      " " LITE_CALLBACK_JOB " WHERE c.state = 0 AND (c.next_at, c.seq) > (?, ?)"                   \
+      " ORDER BY c.next_at, c.seq LIMIT ?")                                                        \
     X(CALLBACK_BY_STATE, LITE_READER,                                                              \
-      "SELECT " LITE_CALLBACK "FROM callback c CROSS JOIN job ON job.seq = c.job"                  \
+      "SELECT " LITE_CALLBACK "FROM callback c " LITE_CALLBACK_JOB                                 \
       " WHERE c.state = ? AND c.seq < ? ORDER BY c.seq DESC LIMIT ?")                              \
     X(CALLBACK_OF_JOB, LITE_READER,                                                                \
-      "SELECT " LITE_CALLBACK "FROM job CROSS JOIN callback c ON c.job = job.seq"                  \
+      "SELECT " LITE_CALLBACK "FROM job CROSS JOIN callback c ON c.job = job.seq AND c.kind = 0"   \
       " WHERE job.id = ? ORDER BY c.seq DESC LIMIT ?")                                             \
+    X(CALLBACK_OF_WHOLE, LITE_READER,                                                              \
+      "SELECT " LITE_CALLBACK "FROM callback c " LITE_CALLBACK_JOB                                 \
+      " WHERE c.subject = ? ORDER BY c.seq DESC LIMIT ?")                                          \
     X(CALLBACK_LOG, LITE_READER,                                                                   \
       "SELECT number, started_at, finished_at, status, code FROM callback_attempt"                 \
       " WHERE callback = ? ORDER BY number")                                                       \

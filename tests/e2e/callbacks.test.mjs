@@ -1,51 +1,14 @@
 // callback_url: what a receiver gets, checked by a library that is not ours; and that it gets it.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { once } from 'node:events';
-import http from 'node:http';
 import { createRequire } from 'node:module';
 import { after, test } from 'node:test';
 
 import { SLOW, removeFolder, startHubd, tempFolder, until } from './lib/hubd.mjs';
 import { assertProblem } from './lib/problem.mjs';
+import { Receiver } from './lib/receiver.mjs';
 
 const { Webhook } = createRequire(import.meta.url)('standardwebhooks');
-
-/** Takes callbacks and answers as `answer(path, nth)` says: {status, headers, ms}. */
-class Receiver {
-  got = [];
-
-  async start() {
-    this.server = http.createServer(async (req, res) => {
-      const chunks = [];
-      for await (const chunk of req) chunks.push(chunk);
-      const seen = this.got.filter(({ path }) => path === req.url).length + 1;
-      this.got.push({
-        path: req.url, method: req.method, headers: req.headers,
-        body: Buffer.concat(chunks).toString(),
-      });
-      const { status = 204, headers = {}, ms = 0 } = this.answer(req.url, seen) ?? {};
-      setTimeout(() => res.writeHead(status, headers).end(), ms).unref();
-    });
-    await once(this.server.listen(0, '127.0.0.1'), 'listening');
-    this.url = `http://127.0.0.1:${this.server.address().port}`;
-    return this;
-  }
-
-  answer() { return {}; }
-
-  at(path) { return this.got.filter((one) => one.path === path); }
-
-  async first(path, count = 1) {
-    await until(() => this.at(path).length >= count, `${count} at ${path}`, 15_000 * SLOW);
-    return this.at(path)[count - 1];
-  }
-
-  stop() {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-}
 
 const receiver = await new Receiver().start();
 const settings = { http_allow_private: new URL(receiver.url).host };
@@ -209,6 +172,24 @@ test('a slow receiver holds up no job', async () => {
   for (const job of jobs) await inState(job, 'delivered');
   assert.equal(new Set(receiver.at('/slow').map(({ headers }) => headers['webhook-id'])).size, 100);
   receiver.answer = () => ({});
+});
+
+test('a receiver that hangs does not hold up another one', async () => {
+  const other = await new Receiver().start();
+  await hub.stop();
+  hub = await startHubd({ stateDir,
+    flags: { http_allow_private: [new URL(receiver.url).host, new URL(other.url).host] } });
+  receiver.answer = (path) => (path === '/hangs' ? { ms: 3_600_000 } : {});
+  const hanging = await Promise.all(Array.from({ length: 300 }, () => run('/hangs')));
+  await receiver.first('/hangs', 16);
+  const job = await hub.run('probe.run', { do: 'succeed' }, { callback_url: `${other.url}/quick` });
+  await other.first('/quick');
+  await inState(job, 'delivered');
+  assert.equal(receiver.at('/hangs').length, 16);
+  await Promise.all(hanging.map(({ id }) => hub.fetch(`/v1/jobs/${id}`, { method: 'DELETE' })));
+  await hub.kill();
+  hub = await startHubd({ flags: settings, stateDir });
+  other.stop();
 });
 
 test('a private address that was not granted is not called', async () => {

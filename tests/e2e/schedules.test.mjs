@@ -183,6 +183,26 @@ test('overlap: cancel_previous', async () => {
   }
 });
 
+test('a flow a tick: fired once, followed to its end', async () => {
+  const body = { at: never, overlap: 'skip', template: { flow: { name: 'nightly', jobs: {
+    one: { type: 'aprobe.run', input: { do: 'succeed', result: { n: 7 } } },
+    two: { type: 'aprobe.run', input: { do: 'succeed',
+      result: { from: 'one', pointer: '/result/n' } } },
+  } } } };
+  await put('flows', body);
+  const run = await answered(await act('flows', 'run'), 202);
+  assert.deepEqual([run.job, run.batch], [null, null]);
+  await until(async () => (await hub.json(`/v1/flows/${run.flow}`)).state === 'succeeded', 'its end');
+  const { jobs } = await hub.json(`/v1/flows/${run.flow}`);
+  assert.equal((await hub.job(jobs.two.id)).result, 7);
+  assert.deepEqual(await runs('flows'), [run]);
+  await until(async () => (await get('flows')).unfinished_jobs === 0, 'it is followed');
+  const problem = await assertProblem(await send('bad', { at: never, template: { flow: { jobs: {
+    one: { type: 'noop.run', after: ['two'] }, two: { type: 'noop.run', after: ['one'] } } } } }),
+  422, 'invalid_input');
+  assert.match(problem.errors[0].pointer, /^\/template\/flow\/jobs/);
+});
+
 test('hubctl schedule', async () => {
   const hubctl = (...args) => runProgram(path.join(BUILD, 'hubctl'), ['--socket', hub.socket,
     ...args], { env: { TZ: 'UTC' } });

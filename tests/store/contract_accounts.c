@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static int put_account(struct harness *h, const char *name, const char *connector, const char *sealed,
-               bool is_default)
+static int put_account(struct harness *h, const char *name, const char *connector,
+                       const char *sealed, bool is_default)
 {
     struct store_op *op = harness_op(h, STORE_ACCOUNT_PUT);
 
@@ -97,8 +97,8 @@ static void start(struct harness *h, struct id id, uint32_t number)
     struct store_op *op = harness_op(h, STORE_JOB_START);
 
     h->now += 10;
-    op->job_start = (struct store_job_start){
-        .id = id, .fence = number - 1, .number = number, .at = h->now};
+    op->job_start =
+        (struct store_job_start){.id = id, .fence = number - 1, .number = number, .at = h->now};
     assert_int_equal(harness_run(h, op), 0);
 }
 

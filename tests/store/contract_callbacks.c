@@ -22,11 +22,11 @@ static struct id finished(struct harness *h, const char *url, enum job_state to)
 
 static const struct store_callbacks *of_job(struct harness *h, struct id id)
 {
-    struct store_op *op = harness_op(h, STORE_CALLBACK_OF_JOB);
+    struct store_op *op = harness_op(h, STORE_CALLBACK_OF);
 
-    op->callback_of_job.job = id;
+    op->callback_of.of.id = id;
     assert_int_equal(harness_run(h, op), 0);
-    return &op->callback_of_job.ret_callbacks;
+    return &op->callback_of.ret_callbacks;
 }
 
 static const struct store_callbacks *due(struct harness *h, unsigned limit)
@@ -73,7 +73,7 @@ static int resend(struct harness *h, struct id id)
 {
     struct store_op *op = harness_op(h, STORE_CALLBACK_RESEND);
 
-    op->callback_resend = (struct store_callback_resend){id, h->now};
+    op->callback_resend = (struct store_callback_resend){{WORK_JOB, id}, h->now};
     return harness_run(h, op);
 }
 
@@ -86,7 +86,7 @@ static void test_an_end_makes_a_delivery(void **state)
     harness_finish(h, id, JOB_FAILED);
     const struct store_callbacks *found = of_job(h, id);
     assert_int_equal(found->count, 1);
-    assert_id(found->items[0].job, id);
+    assert_id(found->items[0].of.id, id);
     assert_int_equal(found->items[0].event, JOB_FAILED);
     assert_int_equal(found->items[0].state, CALLBACK_PENDING);
     assert_int_equal(found->items[0].attempts, 0);

@@ -111,7 +111,7 @@ static void test_a_tick_makes_a_flow(void **state)
     runs->schedule_runs = (struct store_schedule_runs){.schedule = tick.schedule, .limit = 2};
     assert_int_equal(harness_run(h, runs), 0);
     assert_int_equal(runs->schedule_runs.ret_count, 1);
-    assert_id(runs->schedule_runs.ret_runs[0].job, flow->flow_insert.flow.id);
+    assert_id(runs->schedule_runs.ret_runs[0].made.id, flow->flow_insert.flow.id);
 }
 
 static void test_a_flow_is_inserted_whole(void **state)

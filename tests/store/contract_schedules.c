@@ -135,7 +135,7 @@ static void test_a_tick_is_written_once(void **state)
     latest = runs(h, seq, 6000);
     assert_int_equal(latest->ret_count, 1);
     assert_false(latest->ret_more);
-    assert_id(latest->ret_runs[0].job, job);
+    assert_id(latest->ret_runs[0].made.id, job);
 }
 
 static void test_waiting_then_fired_then_purged(void **state)
@@ -150,7 +150,7 @@ static void test_waiting_then_fired_then_purged(void **state)
     purge->purge.limit = 100;
     assert_int_equal(harness_run(h, purge), 0);
     assert_int_equal(list(h)->ret_schedules[0].waiting_count, 1);
-    assert_int_equal(list(h)->ret_schedules[0].job_count, 0);
+    assert_int_equal(list(h)->ret_schedules[0].made_count, 0);
 
     struct store_tick fires = tick_of(h, seq, 5000, SCHEDULE_FIRED);
     fires.was_waiting = true;
@@ -158,8 +158,8 @@ static void test_waiting_then_fired_then_purged(void **state)
     fire(h, &fires, HUB_ERR_CONFLICT);
     const struct schedule_loaded *loaded = list(h)->ret_schedules;
     assert_int_equal(loaded->waiting_count, 0);
-    assert_int_equal(loaded->job_count, 1);
-    assert_id(loaded->jobs[0], job);
+    assert_int_equal(loaded->made_count, 1);
+    assert_id(loaded->made[0].id, job);
 
     purge = harness_op(h, STORE_PURGE);
     purge->purge.now = h->now + 100000;

@@ -97,6 +97,11 @@ static void event(void *context, const struct jobs_event *happened)
     schedules_on_event(((struct world *)context)->schedules, happened);
 }
 
+static void ended(void *context, const struct work *work)
+{
+    schedules_on_end(((struct world *)context)->schedules, work);
+}
+
 static void wake(void *context)
 {
     ((struct world *)context)->woken = true;
@@ -107,16 +112,52 @@ static void wake_loop(void *context)
     eventfd_write(*(int *)context, 1);
 }
 
-static int make_job(void *context, struct str spec, struct arena *arena, struct job_record *job,
-                    struct hub_error *error)
+static bool says(const struct schedule_record *schedule, const char *word)
 {
-    (void)context;
-    (void)arena;
-    if (memmem(spec.ptr, spec.len, "refuse", 6)) {
+    return memmem(schedule->spec.ptr, schedule->spec.len, word, strlen(word)) != NULL;
+}
+
+static void fill_flow(struct world *w, struct store_flow_insert *insert, struct arena *arena)
+{
+    insert->flow.id = jobs_next_id(w->jobs);
+    insert->items = arena_zalloc(arena, 2 * sizeof *insert->items);
+    insert->item_count = 2;
+    for (unsigned i = 0; i < 2; i++) {
+        struct job_record *job = &insert->items[i].job;
+        *job = (struct job_record){.id = jobs_next_id(w->jobs),
+                                   .type = STR_INIT("a.run"),
+                                   .input = STR_INIT("{}"),
+                                   .max_attempts = 1,
+                                   .flow_node = i == 0 ? STR("one") : STR("two")};
+        job->after = &insert->items[0].job.id;
+        job->after_count = i;
+    }
+}
+
+static int make(void *context, const struct schedule_record *schedule, struct store_op **ret_op,
+                struct hub_error *error)
+{
+    bool is_batch = says(schedule, "a batch"), is_flow = says(schedule, "a flow");
+    struct store_op *op;
+
+    if (says(schedule, "refuse")) {
         return hub_fail(error, HUB_ERR_INVALID_INPUT, "no connector offers it");
     }
-    job->type = STR("a.run");
-    job->input = STR("{}");
+    op = store_op_new(is_batch  ? STORE_BATCH_CREATE
+                      : is_flow ? STORE_FLOW_INSERT
+                                : STORE_JOB_INSERT);
+    if (is_batch) {
+        op->batch_create.batch = (struct batch_record){.settings = STR_INIT("{}"),
+                                                       .queue = STR_INIT("default"),
+                                                       .source = STR_INIT("{}"),
+                                                       .retention_ms = 3600000};
+    } else if (is_flow) {
+        fill_flow(context, &op->flow_insert, &op->arena);
+    } else {
+        op->job_insert.job.type = STR("a.run");
+        op->job_insert.job.input = STR("{}");
+    }
+    *ret_op = op;
     return 0;
 }
 
@@ -137,8 +178,15 @@ static void find_zone(void *context, const char *name, schedules_zone_fn *done, 
     done(done_context, err, err == 0 ? w->zone : NULL);
 }
 
-static const struct jobs_hooks jobs_hooks = {now, start, room, cancel, event, wake};
-static const struct schedules_hooks schedules_hooks = {now, make_job, find_zone, wake};
+static const struct jobs_hooks jobs_hooks = {.now = now,
+                                             .start = start,
+                                             .room = room,
+                                             .cancel = cancel,
+                                             .event = event,
+                                             .wake = wake,
+                                             .ended = ended};
+static const struct schedules_hooks schedules_hooks = {
+    .now = now, .make = make, .zone = find_zone, .wake = wake};
 
 /* --- Lives -------------------------------------------------------------------------------------*/
 
@@ -371,7 +419,7 @@ static void test_ticks_fire_at_their_time(void **state)
     go(w, 1);
     assert_string_equal(story(w, "a"), "f");
     assert_int_equal(w->runs[0].at, w->runs[0].tick);
-    assert_false(id_is_zero(&w->runs[0].job));
+    assert_false(id_is_zero(&w->runs[0].made.id));
     go(w, 0);
     go(w, -20000); /* back: nothing comes twice */
     go(w, 20000);
@@ -543,7 +591,7 @@ static void test_by_hand_refused_deleted(void **state)
     }
     settle(w);
     assert_int_equal(w->err, 0);
-    assert_false(id_is_zero(&w->run.job));
+    assert_false(id_is_zero(&w->run.made.id));
     assert_string_equal(story(w, "h"), "fff");
 
     assert_int_equal(put(w, "r", "{\"every\":\"PT1M\",\"template\":\"refuse\"}"), 0);
