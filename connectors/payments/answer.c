@@ -55,6 +55,8 @@ static void took_read(struct payment *self, enum verdict verdict)
 {
     if (self->order.operation == OP_RECONCILE) {
         reconcile_answered(self, verdict);
+    } else if (self->order.operation == OP_LIST) {
+        list_answered(self, verdict);
     } else if (payment_read_went_well(self, verdict)) {
         answer_init(&self->answer);
         self->gateway->read(&self->order, self->json, &self->answer);

@@ -96,6 +96,25 @@ struct verdict_rule {
     enum verdict verdict;
 };
 
+/* What payments.list asks for. */
+struct list_range {
+    int64_t from; /* wall ms */
+    int64_t to;   /* before it */
+    struct str cursor;
+};
+
+struct list_page {
+    struct json_object *array; /* borrowed */
+    struct str next;           /* the cursor of the page after it; empty: there is none */
+    char room[24];             /* for `next`, where the gateway only counts pages */
+};
+
+struct list_entry {
+    struct answer answer;
+    struct str job;
+    int64_t created_at; /* wall ms */
+};
+
 struct gateway {
     const char *name;
     const char *key_header;     /* that carries the idempotency key */
@@ -131,6 +150,14 @@ struct gateway {
                 struct hub_error *error);
     /* True if it is told there; fills `answer` as read() does. */
     bool (*found)(const struct order *order, struct json_object *json, struct answer *answer);
+    /* NULL, with the next two: this gateway has no list of its payments. Errors as look(). */
+    int (*list)(const struct list_range *range, struct call *call, struct hub_error *error);
+    /* False if it is no list. */
+    bool (*listed)(struct json_object *json, const struct list_range *range,
+                   struct list_page *page);
+    /* One of the page; false: no payment, but something else that has moved money. */
+    bool (*entry)(struct json_object *json, struct list_entry *entry);
+    bool newest_first; /* its pages; and so a page from before the range is the last */
     /* NULL: has no webhooks. See hook.h. */
     int (*verify)(const struct account *account, const struct hook *hook,
                   struct hook_events *events, struct hub_error *error);

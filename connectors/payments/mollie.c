@@ -8,6 +8,8 @@
 #include "hook.h"
 #include "write.h"
 
+#include "base/clock.h"
+
 #define MINUTE_MS INT64_C(60000)
 
 static const struct amount_style AMOUNTS = {"currency", DIGITS_ISO, .decimal = true};
@@ -434,6 +436,61 @@ static bool found(const struct order *order, struct json_object *json, struct an
     return ours != NULL;
 }
 
+/* --- What there is: https://docs.mollie.com/reference/list-payments
+ * -----------------------------*/
+
+/* Newest first, and not by time. */
+static int list(const struct list_range *range, struct call *call, struct hub_error *error)
+{
+    (void)error;
+    call_bodyless(call, "GET", "/v2/payments?limit=250", (struct str){0}, "");
+    if (range->cursor.len > 0) {
+        call_bodyless(call, "GET", "&from=", range->cursor, "");
+    }
+    return 1;
+}
+
+/* The next page is told as a link: …?from=tr_…&limit=250 */
+static struct str from_of(struct json_object *json)
+{
+    struct json_object *links, *link;
+    struct str href = {0}, rest, name;
+    if (!json_get_object(json, "_links", &links) || !json_get_object(links, "next", &link) ||
+        !json_get_str(link, "href", &href)) {
+        return href;
+    }
+    rest = href;
+    (void)str_split(&rest, '?');
+    while (rest.len > 0) {
+        struct str value = str_split(&rest, '&');
+        name = str_split(&value, '=');
+        if (str_eq(name, STR("from"))) {
+            return value;
+        }
+    }
+    return (struct str){0};
+}
+
+static bool listed(struct json_object *json, const struct list_range *range, struct list_page *page)
+{
+    struct json_object *embedded;
+    (void)range;
+    page->next = from_of(json);
+    return json_get_object(json, "_embedded", &embedded) &&
+           json_get_array(embedded, "payments", &page->array);
+}
+
+static bool entry(struct json_object *json, struct list_entry *ret_entry)
+{
+    struct json_object *metadata;
+    read_payment(json, &ret_entry->answer);
+    (void)clock_parse(text_of(json, "createdAt"), &ret_entry->created_at);
+    if (json_get_object(json, "metadata", &metadata)) {
+        ret_entry->job = text_of(metadata, "hub_job");
+    }
+    return true;
+}
+
 /* --- Webhooks: https://docs.mollie.com/reference/webhooks --------------------------------------*/
 
 /* "id=tr_…", signed by nobody: whoever sends it makes us ask Mollie, and nothing else. */
@@ -477,5 +534,9 @@ const struct gateway MOLLIE = {
     .refuse = refuse,
     .find = find,
     .found = found,
+    .list = list,
+    .listed = listed,
+    .entry = entry,
+    .newest_first = true,
     .verify = verify,
 };

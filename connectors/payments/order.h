@@ -23,6 +23,7 @@
     X(GET, "get", false, false)                                                                    \
     X(STORE, "store", false, true)                                                                 \
     X(UNSTORE, "unstore", false, true)                                                             \
+    X(LIST, "list", false, false)                                                                  \
     X(RECONCILE, "reconcile", false, false)                                                        \
     X(VERIFY_ACCOUNT, "verify_account", false, false)                                              \
     X(WEBHOOK, "webhook", false, false)

@@ -113,6 +113,8 @@ static void begin(struct payment *self)
 {
     if (self->order.operation == OP_RECONCILE) {
         reconcile_start(self);
+    } else if (self->order.operation == OP_LIST) {
+        list_start(self);
     } else if (self->order.operation == OP_WEBHOOK) {
         webhook_start(self);
     } else if (operation_changes(self->order.operation)) {

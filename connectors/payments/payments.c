@@ -67,16 +67,19 @@ static void destroy(hub_instance *instance)
     "{\"payment\":\"sim_0123456789abcdef01234567\",\"amount_minor\":500,\"currency\":\"EUR\"}"
 #define STORE_EXAMPLE     "{\"payment_method\":\"tok_approve\",\"customer\":\"ann\"}"
 #define UNSTORE_EXAMPLE   "{\"payment_method\":\"stored_tok_approve\",\"customer\":\"ann\"}"
+#define LIST_EXAMPLE      "{\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-02T00:00:00Z\"}"
 #define RECONCILE_EXAMPLE "{\"job\":\"0192f0c1-2345-7abc-8def-0123456789ab\"}"
 
 #define OPERATION(symbol, text, safety, words, input, shown)                                       \
+    OPERATION_WITH(symbol, text, safety, words, input, shown, RESULT_SCHEMA)
+#define OPERATION_WITH(symbol, text, safety, words, input, shown, result)                          \
     static const hub_operation symbol = {                                                          \
         .size = sizeof(hub_operation),                                                             \
         .retry_safety = safety,                                                                    \
         .name = HUB_STR_INIT(text),                                                                \
         .summary = HUB_STR_INIT(words),                                                            \
         .input_schema = HUB_STR_INIT(input),                                                       \
-        .result_schema = HUB_STR_INIT(RESULT_SCHEMA),                                              \
+        .result_schema = HUB_STR_INIT(result),                                                     \
         .example = HUB_STR_INIT(shown),                                                            \
         .timeout_ms = TIMEOUT_MS,                                                                  \
         .start = start,                                                                            \
@@ -107,6 +110,9 @@ OPERATION(UNSTORE, "unstore", HUB_RETRY_WITH_KEY, "Makes the gateway forget a st
 OPERATION(RECONCILE, "reconcile", HUB_RETRY_SAFE,
           "Asks the gateway what it knows of a job, such as one that ended as unknown.",
           RECONCILE_SCHEMA, RECONCILE_EXAMPLE);
+OPERATION_WITH(LIST, "list", HUB_RETRY_SAFE,
+               "Lists what the gateway has of a range of time, whoever has made it.", LIST_SCHEMA,
+               LIST_EXAMPLE, LIST_RESULT_SCHEMA);
 OPERATION(VERIFY_ACCOUNT, "verify_account", HUB_RETRY_SAFE,
           "Proves that the account's credentials work, without moving money.", VERIFY_SCHEMA, "{}");
 
@@ -123,8 +129,8 @@ static const hub_operation WEBHOOK = {
 };
 
 static const hub_operation *const OPERATION_LIST[] = {
-    &AUTHORIZE, &PURCHASE, &CAPTURE, &VOID_,     &REFUND,         &CONFIRM,
-    &GET,       &STORE,    &UNSTORE, &RECONCILE, &VERIFY_ACCOUNT, &WEBHOOK};
+    &AUTHORIZE, &PURCHASE, &CAPTURE, &VOID_,     &REFUND,         &CONFIRM, &GET,
+    &STORE,     &UNSTORE,  &LIST,    &RECONCILE, &VERIFY_ACCOUNT, &WEBHOOK};
 static const hub_str HOSTS[] = {
     HUB_STR_INIT("api.stripe.com"),
     HUB_STR_INIT("api-m.paypal.com"),

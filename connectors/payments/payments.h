@@ -7,6 +7,7 @@
  *     answer.c     what an answer means, by what was asked
  *     outcome.c    how a payment ends: booked, then told
  *     reconcile.c  what does the gateway know of another job?
+ *     list.c       what does the gateway have of a range of time?
  *     transmit.c   a request out, an answer in
  *     token.c      what common/token.h needs to know to fetch PayPal's tokens
  *     result.c     what a job's result, a ledger's entry and a kept request look like
@@ -145,6 +146,11 @@ bool payment_read_went_well(struct payment *self, enum verdict verdict);
 
 void reconcile_start(struct payment *self);
 void reconcile_answered(struct payment *self, enum verdict verdict);
+
+/* --- list.c ------------------------------------------------------------------------------------*/
+
+void list_start(struct payment *self);
+void list_answered(struct payment *self, enum verdict verdict);
 
 /* --- outcome.c ---------------------------------------------------------------------------------*/
 

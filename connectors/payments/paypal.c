@@ -556,6 +556,79 @@ static bool found(const struct order *order, struct json_object *json, struct an
     return false;
 }
 
+/* --- What there is: https://developer.paypal.com/docs/api/transaction-search/v1/
+ * ----------------*/
+
+#define LIST_DAYS_MAX 31
+
+static const struct status_word TRANSACTION_WORDS[] = {
+    {"S", STATUS_SUCCEEDED},  {"V", STATUS_SUCCEEDED}, /* V: refunded since */
+    {"P", STATUS_PROCESSING}, {"D", STATUS_FAILED},    {NULL, STATUS_PROCESSING},
+};
+
+/* Oldest first. The app needs the permission to search, and what happened shows after hours. */
+static int list(const struct list_range *range, struct call *call, struct hub_error *error)
+{
+    char from[CLOCK_RFC3339_LEN + 1], to[CLOCK_RFC3339_LEN + 1];
+    if (range->to - range->from > LIST_DAYS_MAX * 24 * HOUR_MS) {
+        return hub_fail(error, HUB_ERR_INVALID_INPUT, "PayPal lists at most %d days at once",
+                        LIST_DAYS_MAX);
+    }
+    clock_format(range->from, from);
+    clock_format(range->to, to);
+    call_bodyless(call, "GET", "/v1/reporting/transactions?fields=transaction_info&page_size=100",
+                  (struct str){0}, "");
+    call_bodyless(call, "GET", "&start_date=", str_from_c(from), "");
+    call_bodyless(call, "GET", "&end_date=", str_from_c(to), "");
+    call_bodyless(call, "GET", "&page=", range->cursor.len > 0 ? range->cursor : STR("1"), "");
+    return 1;
+}
+
+static bool listed(struct json_object *json, const struct list_range *range, struct list_page *page)
+{
+    int64_t number = 1, last = 1;
+    struct buf next;
+    (void)range;
+    (void)json_get_i64(json, "page", &number);
+    (void)json_get_i64(json, "total_pages", &last);
+    if (number < last) {
+        buf_init_fixed(&next, page->room, sizeof page->room);
+        buf_append_format(&next, "%lld", (long long)number + 1);
+        page->next = buf_view(&next);
+    }
+    return json_get_array(json, "transaction_details", &page->array);
+}
+
+/* "2026-01-01T10:00:00+0000", without the colon that RFC 3339 wants. */
+static bool read_time(struct str text, int64_t *ret_ms)
+{
+    char room[CLOCK_RFC3339_LEN + 1];
+    struct buf fixed;
+    if (!str_ends_with(text, STR("+0000"))) {
+        return clock_parse(text, ret_ms);
+    }
+    buf_init_fixed(&fixed, room, sizeof room);
+    buf_append_str(&fixed, str_slice(text, 0, text.len - 5));
+    buf_append_char(&fixed, 'Z');
+    return !buf_failed(&fixed) && clock_parse(buf_view(&fixed), ret_ms);
+}
+
+/* T00…: payments; refunds, fees, withdrawals and the like have other codes. */
+static bool entry(struct json_object *json, struct list_entry *ret_entry)
+{
+    struct answer *answer = &ret_entry->answer;
+    struct json_object *info;
+    if (!json_get_object(json, "transaction_info", &info)) {
+        return false;
+    }
+    answer->ids[ID_PAYMENT] = text_of(info, "transaction_id");
+    answer->status = status_of(TRANSACTION_WORDS, text_of(info, "transaction_status"));
+    (void)read_amount(info, "transaction_amount", &AMOUNTS, answer, &answer->requested);
+    ret_entry->job = text_of(info, "custom_field");
+    (void)read_time(text_of(info, "transaction_initiation_date"), &ret_entry->created_at);
+    return str_starts_with(text_of(info, "transaction_event_code"), STR("T00"));
+}
+
 /* --- Webhooks: https://developer.paypal.com/api/rest/webhooks/rest/ ----------------------------*/
 
 /* resource_type: what `resource` is. */
@@ -638,5 +711,8 @@ const struct gateway PAYPAL = {
     .refuse = refuse,
     .find = find,
     .found = found,
+    .list = list,
+    .listed = listed,
+    .entry = entry,
     .verify = verify,
 };

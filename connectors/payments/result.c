@@ -35,23 +35,10 @@ static void write_amount(struct buf *json, const char *name, int64_t amount)
     }
 }
 
-/* In capitals: gateways differ. */
-static void write_currency(const struct payment *self, struct buf *json)
-{
-    char upper[3];
-    struct str currency =
-        self->answer.currency.len == sizeof upper ? self->answer.currency : self->order.currency;
-    if (currency.len == sizeof upper) {
-        for (size_t i = 0; i < sizeof upper; i++) {
-            upper[i] = (char)(currency.ptr[i] & ~0x20);
-        }
-        write_text(json, "currency", str_of(upper, sizeof upper));
-    }
-}
-
 static void write_amounts(const struct payment *self, struct buf *json)
 {
-    write_currency(self, json);
+    write_currency(json,
+                   self->answer.currency.len == 3 ? self->answer.currency : self->order.currency);
     write_amount(json, "amount_minor",
                  self->answer.requested != AMOUNT_UNKNOWN ? self->answer.requested
                  : self->order.has_amount                 ? self->order.amount

@@ -472,6 +472,50 @@ static bool found(const struct order *order, struct json_object *json, struct an
     return true;
 }
 
+/* --- What there is: https://docs.stripe.com/api/payment_intents/list
+ * ----------------------------*/
+
+static int list(const struct list_range *range, struct call *call, struct hub_error *error)
+{
+    (void)error;
+    call_path(call, "GET", "/v1/payment_intents?limit=100", (struct str){0}, "");
+    buf_append_format(&call->path, "&created%%5Bgte%%5D=%lld&created%%5Blt%%5D=%lld",
+                      (long long)(range->from / 1000), (long long)((range->to + 999) / 1000));
+    if (range->cursor.len > 0) {
+        call_path(call, "GET", "&starting_after=", range->cursor, "");
+    }
+    return 1;
+}
+
+static bool listed(struct json_object *json, const struct list_range *range, struct list_page *page)
+{
+    bool more = false;
+    size_t count;
+    (void)range;
+    if (!json_get_array(json, "data", &page->array)) {
+        return false;
+    }
+    (void)json_get_bool(json, "has_more", &more);
+    count = json_object_array_length(page->array);
+    if (more && count > 0) {
+        page->next = text_of(json_object_array_get_idx(page->array, count - 1), "id");
+    }
+    return true;
+}
+
+static bool entry(struct json_object *json, struct list_entry *ret_entry)
+{
+    struct json_object *metadata;
+    int64_t created = 0;
+    read_intent(json, &ret_entry->answer);
+    (void)json_get_i64(json, "created", &created);
+    ret_entry->created_at = created * 1000;
+    if (json_get_object(json, "metadata", &metadata)) {
+        ret_entry->job = text_of(metadata, "hub_job");
+    }
+    return true;
+}
+
 /* --- Webhooks: https://docs.stripe.com/webhooks/signature --------------------------------------*/
 
 /* "t=1492774577,v1=5257a8…,v1=…,v0=…": one v1 by one of our secrets must be right. */
@@ -587,5 +631,9 @@ const struct gateway STRIPE = {
     .refuse = refuse,
     .find = find,
     .found = found,
+    .list = list,
+    .listed = listed,
+    .entry = entry,
+    .newest_first = true,
     .verify = verify,
 };

@@ -34,6 +34,17 @@ void write_text(struct buf *buf, const char *name, struct str value)
     }
 }
 
+void write_currency(struct buf *buf, struct str currency)
+{
+    char upper[3];
+    if (currency.len == sizeof upper) {
+        for (size_t i = 0; i < sizeof upper; i++) {
+            upper[i] = (char)(currency.ptr[i] & ~0x20);
+        }
+        write_text(buf, "currency", str_of(upper, sizeof upper));
+    }
+}
+
 void write_number(struct buf *buf, const char *name, int64_t value)
 {
     begin(buf, name);

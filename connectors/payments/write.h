@@ -18,6 +18,8 @@
 void write_open(struct buf *buf, const char *name, char bracket);
 void write_close(struct buf *buf, char bracket);
 void write_text(struct buf *buf, const char *name, struct str value);
+/* "currency" in capitals: gateways differ. Anything but three letters is left out. */
+void write_currency(struct buf *buf, struct str currency);
 void write_number(struct buf *buf, const char *name, int64_t value);
 void write_bool(struct buf *buf, const char *name, bool value);
 void write_value(struct buf *buf, const char *name, struct json_object *value); /* NULL: left out */

@@ -181,22 +181,32 @@ int app_call(struct app *self, const struct request *request, struct json_object
     return code;
 }
 
-int app_query_time(struct app *self, struct buf *path, const struct options *options,
-                   const char *option, const char *parameter)
+int app_time(struct app *self, const struct options *options, const char *option, int64_t *ret_at)
 {
     const char *text = options_get(options, option);
-    char formatted[CLOCK_RFC3339_LEN + 1];
     int64_t now_ms = clock_wall_ms();
     int64_t ms;
-    int64_t at;
 
     if (!text) {
         return EXITS_OK;
     }
     if (human_parse_duration(str_from_c(text), &ms)) {
-        at = now_ms - ms; /* "2h" here is two hours ago */
-    } else if (!human_parse_time(str_from_c(text), now_ms, &at)) {
+        *ret_at = now_ms - ms; /* "2h" here is two hours ago */
+    } else if (!human_parse_time(str_from_c(text), now_ms, ret_at)) {
         return app_usage(self, "--%s is a time, or an age like 2h, not '%s'", option, text);
+    }
+    return EXITS_OK;
+}
+
+int app_query_time(struct app *self, struct buf *path, const struct options *options,
+                   const char *option, const char *parameter)
+{
+    char formatted[CLOCK_RFC3339_LEN + 1];
+    int64_t at = 0;
+    int code = app_time(self, options, option, &at);
+
+    if (code != EXITS_OK || !options_get(options, option)) {
+        return code;
     }
     clock_format(at, formatted);
     url_append_query(path, parameter, str_from_c(formatted));

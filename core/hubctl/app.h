@@ -54,6 +54,10 @@ bool app_try_get(struct app *self, const char *path, int timeout_ms, struct json
 /* PREFIX, `id` as a segment, SUFFIX; in the arena. */
 const char *app_path(struct app *self, const char *prefix, const char *id, const char *suffix);
 
+/* The time that `option` gives: RFC 3339, or an age like 2h; untouched if it was not given.
+ * EXITS_USAGE if it is neither. */
+int app_time(struct app *self, const struct options *options, const char *option, int64_t *ret_at);
+
 /* Adds the time that `option` gives to the query of `path`, if it was given: RFC 3339, or an age
  * like 2h. EXITS_USAGE if it is neither. */
 int app_query_time(struct app *self, struct buf *path, const struct options *options,

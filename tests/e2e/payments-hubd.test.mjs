@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { charge, makePeers } from '../peers/lib/cases.mjs';
 import { serve } from '../peers/lib/peer.mjs';
 import { runnerOf } from '../peers/lib/runner.mjs';
-import { BUILD, runProgram, SANITIZED, SLOW, startHubd, until } from './lib/hubd.mjs';
+import { BUILD, runProgram, SANITIZED, sleep, SLOW, startHubd, until } from './lib/hubd.mjs';
 
 const require = createRequire(new URL('../peers/package.json', import.meta.url));
 const Stripe = require('stripe');
@@ -248,23 +248,45 @@ test('Mollie: the hook names a payment, and Mollie is asked', async () => {
   assert.deepEqual([result.events[0].job, result.events[0].status], [paid.id, 'succeeded']);
 });
 
-test('hubctl payments reconcile: ledger and gateway agree, and then they do not', async () => {
-  const reconcile = (...more) => runProgram(path.join(BUILD, 'hubctl'),
-    ['payments', 'reconcile', '--account', 'stripe', '--socket', hub.socket, ...more]);
-  fate = () => undefined;
-  const paid = await pay(stripePeer);
-  const good = await reconcile();
-  assert.equal(good.code, 0, good.stdout + good.stderr);
-  const [, compared] = /^(\d+) payments compared, 0 differ, 0 could not/.exec(good.stdout);
-  assert.ok(Number(compared) >= 3);
-  const none = await reconcile('--to', '2020-01-01T00:00:00Z');
-  assert.match(none.stdout, /^0 payments compared/);
-  stripePeer.lose(paid.result.payment);
-  const bad = await reconcile('--json');
-  assert.equal(bad.code, 1, bad.stderr);
-  const difference = JSON.parse(bad.stdout);
-  assert.deepEqual([difference.job, difference.difference],
-    [paid.id, 'the gateway does not know it']);
+for (const [gateway, other] of [['stripe', 999], ['mollie', '9.99'], ['paypal', '9.99']]) {
+  test(`hubctl payments reconcile, ${gateway}: what either side has alone, and what differs`, async () => {
+    const peer = peers.find((one) => one.account.gateway === gateway);
+    const from = new Date(Math.ceil(Date.now() / 1000) * 1000);
+    const reconcile = (...more) => runProgram(path.join(BUILD, 'hubctl'), ['payments', 'reconcile',
+      '--account', gateway, '--from', from.toISOString(), '--socket', hub.socket, ...more]);
+    fate = () => undefined;
+    await sleep(from - Date.now()); // gateways count in whole seconds
+    const paid = [];
+    for (let i = 0; i < 5; i++) paid.push(await pay(peer));
+    const { pageSize } = peer;
+    peer.pageSize = 2;
+    const good = await reconcile();
+    assert.equal(good.code, 0, good.stdout + good.stderr);
+    assert.equal(good.stdout, '5 payments compared, 0 differ, 0 could not be asked about.\n');
+    const none = await reconcile('--from', '2020-01-01T00:00:00Z', '--to', '2020-01-02T00:00:00Z');
+    assert.match(none.stdout, /^0 payments compared, 0 differ/);
+    peer.lose(paid[0].result.payment);
+    peer.alter(paid[3].result.payment, other);
+    const stray = peer.stray(other);
+    const bad = await reconcile('--json');
+    assert.equal(bad.code, 1, bad.stderr);
+    const found = bad.stdout.trim().split('\n').map((line) => JSON.parse(line))
+      .map((one) => [one.job, one.difference, one.gateway.payment ?? null]);
+    assert.deepEqual(found.slice(1), [
+      [paid[3].id, 'the amounts differ', found[1][2]],
+      ['-', 'the ledger does not know it', stray]]);
+    assert.deepEqual(found[0].slice(0, 2), [paid[0].id, 'the gateway does not know it']);
+    const shown = await reconcile();
+    assert.match(shown.stdout, /^5 payments compared, 3 differ, 0 could not be asked about\.$/m);
+    peer.pageSize = pageSize;
+  });
+}
+
+test('hubctl payments reconcile, Adyen: it says what it cannot see', async () => {
+  const said = await runProgram(path.join(BUILD, 'hubctl'),
+    ['payments', 'reconcile', '--account', 'adyen', '--from', '1m', '--socket', hub.socket]);
+  assert.match(said.stderr, /adyen has no list of its payments/);
+  assert.match(said.stdout, /could not be asked about/);
 });
 
 test('no canary in logs, results, errors, files or what /proc shows', async () => {

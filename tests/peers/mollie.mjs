@@ -20,6 +20,7 @@ const amount = (currency, units) => ({ currency, value: (units / 100).toFixed(2)
 export class MolliePeer extends Peer {
   keyHeader = 'idempotency-key';
   account = { gateway: 'mollie', test: true, api_key: 'test_canary_dHar4XY7LxsDOtmnkVtjNVWXLSlXsM' };
+  pageSize = 250;
   #payments = new Map();
   #refunds = [];
 
@@ -37,12 +38,12 @@ export class MolliePeer extends Peer {
     return answer.status < 500;
   }
 
-  serve({ method, path, body }) {
+  serve({ method, path, query, body }) {
     const [, , kind, id, action] = path.split('/');
     const input = body === '' ? undefined : JSON.parse(body);
     if (kind === 'methods') return json(200, { count: 0, _embedded: { methods: [] } });
     if (kind === 'customers') return this.#mandate(method, input);
-    if (id === undefined) return method === 'GET' ? this.#list() : this.#create(input);
+    if (id === undefined) return method === 'GET' ? this.#list(query) : this.#create(input);
     const payment = this.#payments.get(id);
     if (!payment) return this.refusal(404, 'No payment exists with this token');
     if (action === undefined) return method === 'GET' ? json(200, payment) : this.#cancel(payment);
@@ -63,7 +64,7 @@ export class MolliePeer extends Peer {
     const payment = { resource: 'payment', id: this.id('tr_', 10), mode: 'test', status: 'open',
       amount: input.amount, description: input.description, metadata: input.metadata,
       captureMode: input.captureMode, method: input.method ?? null, profileId: 'pfl_1',
-      createdAt: '2026-01-01T00:00:00+00:00', customerId: input.customerId,
+      createdAt: new Date().toISOString().replace(/\.\d+Z/, '+00:00'), customerId: input.customerId,
       mandateId: input.mandateId, isCancelable: true, sequenceType: input.sequenceType ?? 'oneoff',
       details: { cardHolder: 'Ann Canary', cardNumber: '4242' },
       _links: { checkout: { href: `https://www.mollie.test/checkout/${this.id('', 8)}` } } };
@@ -92,9 +93,32 @@ export class MolliePeer extends Peer {
     this.charges.set(id, { job: payment.metadata.hub_job, amount: payment.amount.value });
   }
 
-  #list() {
-    const payments = [...this.#payments.values()].reverse().slice(0, 250);
-    return json(200, { count: payments.length, _embedded: { payments }, _links: { next: null } });
+  /** Newest first, from the payment `from` on; the next page is a link. */
+  #list(query) {
+    const all = [...this.#payments.values()].reverse();
+    const start = Math.max(0, all.findIndex((one) => one.id === query.get('from')));
+    const payments = all.slice(start, start + this.pageSize);
+    const next = all[start + this.pageSize];
+    return json(200, { count: payments.length, _embedded: { payments },
+      _links: { next: next ? { type: 'application/hal+json',
+        href: `https://api.mollie.com/v2/payments?from=${next.id}&limit=250` } : null } });
+  }
+
+  /** A payment that hubd knows nothing of, made in the gateway's own dashboard. */
+  stray(value) {
+    const payment = JSON.parse(this.#create({ amount: { currency: 'EUR', value }, description: 'x',
+      captureMode: 'automatic', cardToken: 'tkn_pending', metadata: {} }).body);
+    Object.assign(this.#payments.get(payment.id), { status: 'paid' });
+    return payment.id;
+  }
+
+  /** The gateway has another amount than was ordered. */
+  alter(id, value) {
+    this.#payments.get(id).amount = { currency: 'EUR', value };
+  }
+
+  lose(id) {
+    this.#payments.delete(id);
   }
 
   #cancel(payment) {

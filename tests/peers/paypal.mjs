@@ -41,10 +41,11 @@ export class PaypalPeer extends Peer {
       debug_id: 'b1d1f06c7246c', details: [{ issue, description: message }] });
   }
 
-  serve({ method, path, body }) {
+  serve({ method, path, query, body }) {
     const [, , kind, sub, id, action] = path.split('/');
     if (path === '/v1/oauth2/token') return this.#giveToken(body);
     if (path.startsWith('/v1/identity/')) return json(200, { user_id: 'https://paypal.test/u/1' });
+    if (kind === 'reporting') return this.#search(query);
     const input = body === '' ? undefined : JSON.parse(body);
     if (kind === 'vault') return this.#vault(method, input);
     if (kind === 'checkout') return this.#order(method, id, action, input);
@@ -84,7 +85,7 @@ export class PaypalPeer extends Peer {
     checkAmount(unit.amount);
     const order = { id: this.id('', 17).toUpperCase(), intent: input.intent, status: 'CREATED',
       purchase_units: [{ ...unit, reference_id: 'default' }], links: [],
-      create_time: '2026-01-01T00:00:00Z',
+      create_time: new Date().toISOString(),
       payer: { email_address: 'ann@example.com', name: { given_name: 'Ann', surname: 'Canary' } } };
     const token = input.payment_source?.token?.id;
     if (token === 'decline') {
@@ -100,6 +101,42 @@ export class PaypalPeer extends Peer {
         href: `https://www.sandbox.paypal.test/checkoutnow?token=${order.id}` });
     }
     return json(201, order);
+  }
+
+  /** What has moved money, oldest first, by page: captures and, with another code, refunds. */
+  #search(query) {
+    const [from, to] = [Date.parse(query.get('start_date')), Date.parse(query.get('end_date'))];
+    assert.ok(to - from <= 31 * 24 * 3600 * 1000);
+    const all = [...this.#orders.values()].flatMap(({ create_time: at, purchase_units: [unit] }) => {
+      const info = (code, part, sign = '') => ({ transaction_info: { transaction_id: part.id,
+        transaction_event_code: code, transaction_initiation_date: at.replace(/\.\d+Z$/, '+0000'),
+        transaction_amount: { ...part.amount, value: sign + part.amount.value },
+        transaction_status: 'S', custom_field: unit.custom_id, invoice_id: unit.invoice_id } });
+      return [...(unit.payments?.captures ?? []).map((one) => info('T0006', one)),
+        ...(unit.payments?.refunds ?? []).map((one) => info('T1107', one, '-'))];
+    });
+    const page = Number(query.get('page'));
+    return json(200, { page, total_items: all.length,
+      total_pages: Math.ceil(all.length / this.pageSize),
+      transaction_details: all.slice((page - 1) * this.pageSize, page * this.pageSize) });
+  }
+
+  /** A payment that hubd knows nothing of, made in the gateway's own dashboard. */
+  stray(value) {
+    const order = JSON.parse(this.#create({ intent: 'CAPTURE', purchase_units: [{
+      amount: { currency_code: 'EUR', value } }], payment_source: { token: { id: 'approve' } } })
+      .body);
+    return order.purchase_units[0].payments.captures[0].id;
+  }
+
+  /** The gateway has another amount than was ordered. */
+  alter(id, value) {
+    const { payments } = this.#orders.get(id).purchase_units[0];
+    payments.captures[0].amount = { currency_code: 'EUR', value };
+  }
+
+  lose(id) {
+    this.#orders.delete(id);
   }
 
   agree(id) {

@@ -64,6 +64,7 @@ export class StripePeer extends Peer {
     if (kind === 'setup_intents') return this.#setup(form);
     if (kind === 'payment_methods') return json(200, this.#method(id));
     if (id === 'search') return this.#search(query);
+    if (id === undefined && method === 'GET') return this.#listIntents(query);
     if (id === undefined) return this.#create(form);
     const intent = this.#intents.get(id);
     if (!intent) return json(404, { error: { type: 'invalid_request_error',
@@ -86,7 +87,7 @@ export class StripePeer extends Peer {
     if (form.payment_method === undefined) return this.invalid('payment_method');
     const intent = {
       id: this.id('pi_'), object: 'payment_intent', amount: Number(form.amount),
-      amount_capturable: 0, amount_received: 0, currency: form.currency, created: 1_700_000_000,
+      amount_capturable: 0, amount_received: 0, currency: form.currency, created: Math.floor(Date.now() / 1000),
       capture_method: form.capture_method, confirmation_method: 'automatic', livemode: false,
       payment_method: form.payment_method, payment_method_types: ['card'],
       customer: form.customer ?? null, metadata: form.metadata ?? {}, status: 'processing',
@@ -200,6 +201,29 @@ export class StripePeer extends Peer {
       receipt_number: null, source_transfer_reversal: null, transfer_reversal: null };
     this.#refunds.push(refund);
     return json(200, refund);
+  }
+
+  /** Newest first, by time and page. */
+  #listIntents(query) {
+    const range = [Number(query.get('created[gte]')), Number(query.get('created[lt]'))];
+    const all = [...this.#intents.values()].reverse()
+      .filter(({ created }) => created >= range[0] && created < range[1]);
+    const start = all.findIndex((one) => one.id === query.get('starting_after')) + 1;
+    const data = all.slice(start, start + this.pageSize);
+    return json(200, { object: 'list', data: data.map((one) => this.#plain(one)),
+      has_more: start + data.length < all.length, url: '/v1/payment_intents' });
+  }
+
+  /** A payment that hubd knows nothing of, made in the gateway's own dashboard. */
+  stray(amount) {
+    const form = { amount, currency: 'eur', payment_method: 'pm_card_visa',
+      capture_method: 'automatic' };
+    return JSON.parse(this.#create(form).body).id;
+  }
+
+  /** The gateway has another amount than was ordered. */
+  alter(id, amount) {
+    Object.assign(this.#intents.get(id), { amount, amount_received: amount });
   }
 
   /** As if it had never been. */

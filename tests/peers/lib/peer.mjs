@@ -10,6 +10,7 @@ import http from 'node:http';
 export class Peer {
   charges = new Map(); // payment id → {job, amount, …}
   requests = [];
+  pageSize = 100; // of lists by time
   problems = []; // what did not fit the API's description
   #answers = new Map(); // idempotency key → {print, status, body, headers}
   #serial = 0;
