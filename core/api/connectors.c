@@ -21,14 +21,10 @@ static const char *const SAFETY[] = {
     [JOB_NEVER] = "never",
 };
 
-static void value_or_null(struct buf *out, const char *name, struct json_object *value)
+static void json_or_null(struct buf *out, const char *name, struct str json)
 {
     buf_append_format(out, ",\"%s\":", name);
-    if (value == NULL) {
-        buf_append_c(out, "null");
-    } else {
-        json_append(out, value);
-    }
+    buf_append_str(out, json.ptr != NULL ? json : STR("null"));
 }
 
 static uint32_t given_or(uint32_t given, uint32_t fallback)
@@ -48,9 +44,9 @@ static void append_operation(struct buf *out, struct str connector,
                       SAFETY[operation->retry_safety],
                       given_or(operation->timeout_ms, JOB_TIMEOUT_MS_DEFAULT),
                       given_or(operation->max_attempts, JOB_MAX_ATTEMPTS_DEFAULT));
-    value_or_null(out, "input_schema", operation->input_schema);
-    value_or_null(out, "result_schema", operation->result_schema);
-    value_or_null(out, "example", operation->example);
+    json_or_null(out, "input_schema", operation->input_schema);
+    json_or_null(out, "result_schema", operation->result_schema);
+    json_or_null(out, "example", operation->example);
     buf_append_char(out, '}');
 }
 
@@ -139,7 +135,7 @@ static void append_connector(struct buf *out, const struct types *types,
         append_operation(out, connector->name, &connector->operations[i]);
     }
     buf_append_char(out, ']');
-    value_or_null(out, "account_schema", connector->account_schema);
+    json_or_null(out, "account_schema", connector->account_schema);
     buf_append_format(
         out,
         ",\"runners\":%u,\"in_flight\":%u,\"attempts_started\":%llu,"

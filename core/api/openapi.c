@@ -96,6 +96,16 @@ static void add_api_schema(void *context, const char *name, struct json_object *
     append_component(context, name, document);
 }
 
+static void append_text_component(struct components *self, const char *name, struct str text)
+{
+    struct json_object *schema;
+
+    if (json_read(text, JSON_DEPTH_MAX, &schema, NULL, NULL) == 0) { /* it was JSON before */
+        append_component(self, name, schema);
+        json_object_put(schema);
+    }
+}
+
 static void add_connector_schemas(void *context, const struct supervisor_connector *connector)
 {
     char name[200];
@@ -108,11 +118,11 @@ static void add_connector_schemas(void *context, const struct supervisor_connect
 
         snprintf(name, sizeof name, "%.*s.%.*s.input", STR_ARG(connector->name),
                  STR_ARG(operation->name));
-        append_component(context, name, operation->input_schema);
-        if (operation->result_schema != NULL) {
+        append_text_component(context, name, operation->input_schema);
+        if (operation->result_schema.ptr != NULL) {
             snprintf(name, sizeof name, "%.*s.%.*s.result", STR_ARG(connector->name),
                      STR_ARG(operation->name));
-            append_component(context, name, operation->result_schema);
+            append_text_component(context, name, operation->result_schema);
         }
     }
 }
@@ -126,7 +136,7 @@ static void append_components(struct buf *out, const struct api *api)
                       "\"responses\":{\"Problem\":{\"description\":\"What went wrong.\","
                       "\"content\":{\"application/problem+json\":{\"schema\":"
                       "{\"$ref\":\"#/components/schemas/Problem\"}}}}},\"schemas\":{");
-    api_schemas_each(api->schemas, add_api_schema, &components);
+    api_schemas_each(add_api_schema, &components);
     supervisor_each(api->deps.supervisor, add_connector_schemas, &components);
     buf_append_c(out, "}}");
 }

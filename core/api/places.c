@@ -2,14 +2,14 @@
 
 #include "jobs/job.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- From a schema to patterns -----------------------------------------------------------------*/
 
 struct compiler {
     struct json_object *root;
-    struct arena *arena;
-    struct places *out;
+    struct places *out;  /* names are the schema's, as long as it is being compiled */
     struct place path;   /* where we are */
     unsigned references; /* followed on the way here, against cycles */
     int err;
@@ -40,6 +40,29 @@ static void add_place(struct compiler *self)
     self->out->items[self->out->count++] = self->path;
 }
 
+/* What was found, with its names, moves into the arena: most operations take few files. */
+static int keep_places(const struct places *found, struct arena *arena, struct places *ret_places)
+{
+    struct places kept = {.count = found->count};
+
+    kept.items = arena_memdup(arena, found->items, found->count * sizeof *found->items);
+    if (kept.items == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    for (unsigned i = 0; i < kept.count; i++) {
+        for (unsigned s = 0; s < kept.items[i].depth; s++) {
+            struct str *name = &kept.items[i].steps[s].name;
+            char *copy = arena_strdup(arena, *name);
+            if (copy == NULL) {
+                return HUB_ERR_NOMEM;
+            }
+            *name = str_of(copy, name->len);
+        }
+    }
+    *ret_places = kept;
+    return 0;
+}
+
 static void visit_step(struct compiler *self, struct place_step step, struct json_object *schema,
                        unsigned depth)
 {
@@ -55,12 +78,7 @@ static void visit_step(struct compiler *self, struct place_step step, struct jso
 static void visit_properties(struct compiler *self, struct json_object *properties, unsigned depth)
 {
     json_object_object_foreach(properties, key, value) {
-        char *name = arena_strdup(self->arena, str_from_c(key));
-        if (name == NULL) {
-            self->err = HUB_ERR_NOMEM;
-            return;
-        }
-        visit_step(self, (struct place_step){.name = str_from_c(name)}, value, depth);
+        visit_step(self, (struct place_step){.name = str_from_c(key)}, value, depth);
     }
 }
 
@@ -155,16 +173,17 @@ static void visit_schema(struct compiler *self, struct json_object *schema, unsi
 
 int places_compile(struct json_object *schema, struct arena *arena, struct places *ret_places)
 {
-    struct places out = {.items = arena_alloc(arena, PLACES_MAX * sizeof(struct place))};
-    struct compiler self = {.root = schema, .arena = arena, .out = &out};
+    struct places found = {.items = calloc(PLACES_MAX, sizeof *found.items)};
+    struct compiler self = {.root = schema, .out = &found};
 
-    if (out.items == NULL) {
+    if (found.items == NULL) {
         return HUB_ERR_NOMEM;
     }
     visit_schema(&self, schema, 0);
     if (self.err == 0) {
-        *ret_places = out;
+        self.err = keep_places(&found, arena, ret_places);
     }
+    free(found.items);
     return self.err;
 }
 

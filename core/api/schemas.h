@@ -18,12 +18,12 @@ struct api_schemas;
 HUB_MUST_CHECK int api_schemas_new(struct api_schemas **ret_self, struct hub_error *error);
 void api_schemas_free(struct api_schemas *self);
 
-/* The compiled schema of this name; it must exist. Formats are asserted. */
+/* The compiled schema of this name, one of those that bodies are validated against (TAKEN in the
+ * table of schemas.c). Formats are asserted. */
 const struct schema *api_schema(const struct api_schemas *self, const char *name);
 
-/* Each document by name. */
-void api_schemas_each(const struct api_schemas *self,
-                      void (*visit)(void *context, const char *name, struct json_object *document),
+/* Each document by name, read anew and borrowed for the call. */
+void api_schemas_each(void (*visit)(void *context, const char *name, struct json_object *document),
                       void *context);
 
 /* Compiles the input schema of a connector's operation, which may refer to "hub:file". The document

@@ -4,6 +4,7 @@
 #include "base/map.h"
 #include "base/nearest.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,24 @@ static uint32_t given_or(uint32_t given, uint32_t fallback)
     return given != 0 ? given : fallback;
 }
 
+static int compile_input(struct types *self, struct str text, struct job_type *type,
+                         struct hub_error *error)
+{
+    struct json_object *schema;
+    int err = json_read(text, JSON_DEPTH_MAX, &schema, NULL, error);
+
+    if (err < 0) {
+        return err;
+    }
+    if (places_compile(schema, &self->arena, &type->places) < 0) {
+        err = hub_fail(error, HUB_ERR_LIMIT, "input_schema: too many places that take a file");
+    } else {
+        err = api_schema_compile_operation(schema, &type->input, error);
+    }
+    json_object_put(schema);
+    return err;
+}
+
 static int fill_type(struct types *self, const struct supervisor_connector *connector,
                      const struct supervisor_operation *operation, struct job_type *type,
                      struct hub_error *error)
@@ -94,10 +113,7 @@ static int fill_type(struct types *self, const struct supervisor_connector *conn
     type->settles = operation->settles;
     type->timeout_ms = given_or(operation->timeout_ms, JOB_TIMEOUT_MS_DEFAULT);
     type->max_attempts = given_or(operation->max_attempts, JOB_MAX_ATTEMPTS_DEFAULT);
-    if (places_compile(operation->input_schema, &self->arena, &type->places) < 0) {
-        return hub_fail(error, HUB_ERR_LIMIT, "input_schema: too many places that take a file");
-    }
-    return api_schema_compile_operation(operation->input_schema, &type->input, error);
+    return compile_input(self, operation->input_schema, type, error);
 }
 
 struct rebuild {
@@ -128,16 +144,18 @@ static void add_account(struct rebuild *self, const struct supervisor_connector 
     }
     account->connector = arena_str(&types->arena, connector->name);
     account->generation = connector->generation;
+    struct str text = connector->account_schema;
     if (account->connector.ptr == NULL ||
-        schema_compile_document(STR("hub:account"), connector->account_schema, SCHEMA_ASSERT_FORMAT,
+        json_read(text, JSON_DEPTH_MAX, &account->document, NULL, &error) < 0 ||
+        schema_compile_document(STR("hub:account"), account->document, SCHEMA_ASSERT_FORMAT,
                                 &account->schema, &error) < 0) {
+        json_object_put(account->document);
         char quoted[HUB_ERROR_DETAIL_MAX];
         log_warn(self->log, "types", "account schema refused", "connector=%.*s why=%s",
                  STR_ARG(connector->name),
                  log_quote(str_from_c(error.detail), quoted, sizeof quoted));
         return;
     }
-    account->document = json_object_get(connector->account_schema);
     if (map_put(&types->accounts, account->connector, account) < 0) {
         schema_free(account->schema);
         json_object_put(account->document);
@@ -151,7 +169,7 @@ static void add_connector(void *context, const struct supervisor_connector *conn
     if (connector->health == CONNECTOR_REFUSED || connector->health == CONNECTOR_REMOVED) {
         return;
     }
-    if (connector->account_schema != NULL) {
+    if (connector->account_schema.ptr != NULL) {
         add_account(self, connector);
     }
     for (unsigned i = 0; i < connector->operation_count; i++) {
@@ -180,6 +198,7 @@ void types_rebuild(struct types *self, const struct supervisor *supervisor, stru
 
     types_clear(self);
     supervisor_each(supervisor, add_connector, &rebuild);
+    malloc_trim(0); /* compiling took several times what is kept, and is not done again soon */
 }
 
 const struct job_type *types_find(const struct types *self, struct str name)

@@ -40,9 +40,9 @@ static bool get_number(struct json_object *object, const char *name, int64_t max
     return true;
 }
 
-/* JSON inside a string; absent is NULL. */
+/* JSON inside a string, looked at and left as text; absent is a NULL text. */
 static int get_json(struct json_object *object, const char *name, struct str where, bool is_object,
-                    struct json_object **ret_value, struct hub_error *error)
+                    struct str *ret_text, struct hub_error *error)
 {
     struct str text;
     struct hub_error why;
@@ -55,13 +55,14 @@ static int get_json(struct json_object *object, const char *name, struct str whe
                         "its descriptor is not valid: %.*s: %s is not JSON: %s", STR_ARG(where),
                         name, why.detail);
     }
-    if (is_object && !json_object_is_type(value, json_type_object)) {
-        json_object_put(value);
+    bool fits = !is_object || json_object_is_type(value, json_type_object);
+    json_object_put(value);
+    if (!fits) {
         return hub_fail(error, HUB_ERR_INVALID_INPUT,
                         "its descriptor is not valid: %.*s: %s is not a JSON object",
                         STR_ARG(where), name);
     }
-    *ret_value = value;
+    *ret_text = text;
     return 0;
 }
 
@@ -81,7 +82,7 @@ static int parse_operation(struct json_object *object, struct supervisor_operati
     }
     op->settles = flags & FLAG_SETTLES;
     int err = get_json(object, "input_schema", op->name, true, &op->input_schema, error);
-    if (err == 0 && !op->input_schema) {
+    if (err == 0 && !op->input_schema.ptr) {
         err = bad(error, op->name, "input_schema is missing");
     }
     if (err == 0) {
@@ -179,13 +180,7 @@ void descriptor_free(struct descriptor *self)
     if (!self) {
         return;
     }
-    for (unsigned i = 0; i < self->operation_count; i++) {
-        json_object_put(self->operations[i].input_schema);
-        json_object_put(self->operations[i].result_schema);
-        json_object_put(self->operations[i].example);
-    }
     free(self->operations);
-    json_object_put(self->account_schema);
     json_object_put(self->root);
     free(self);
 }

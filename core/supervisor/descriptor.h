@@ -2,8 +2,9 @@
  * descriptor.h — what a connector says about itself, read from the runner's JSON.
  *
  * The JSON comes from a process that has loaded the connector: it is hostile input, every member is
- * checked for type and bounds. Schemas and examples are parsed here; whether a schema is a valid
- * one is not this module's business.
+ * checked for type and bounds. Schemas and examples are JSON here, and kept as the text they came
+ * as (a tree takes forty times the memory); whether a schema is a valid one is not this module's
+ * business.
  *
  * Thread: [loop].
  */
@@ -23,7 +24,7 @@ struct descriptor {
     struct json_object *hosts; /* array of texts, as everything of `root` */
     struct json_object *paths; /* the same: what it asks to read */
     unsigned max_in_flight;    /* 0: none given */
-    struct json_object *account_schema;
+    struct str account_schema; /* JSON; ptr NULL: takes none */
     struct supervisor_operation *operations;
     unsigned operation_count;
     struct sha256_digest digest; /* of the JSON: does another process say the same? */

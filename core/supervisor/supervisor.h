@@ -275,13 +275,13 @@ struct supervisor_sandbox {
 struct supervisor_operation {
     struct str name;
     struct str summary;
-    uint32_t retry_safety;             /* HUB_RETRY_… of hub/connector.h */
-    bool settles;                      /* HUB_OPERATION_SETTLES of the same */
-    uint32_t timeout_ms;               /* 0: none given */
-    uint32_t max_attempts;             /* 0: none given */
-    struct json_object *input_schema;  /* borrowed */
-    struct json_object *result_schema; /* borrowed; NULL: anything */
-    struct json_object *example;       /* borrowed; NULL: none */
+    uint32_t retry_safety;    /* HUB_RETRY_… of hub/connector.h */
+    bool settles;             /* HUB_OPERATION_SETTLES of the same */
+    uint32_t timeout_ms;      /* 0: none given */
+    uint32_t max_attempts;    /* 0: none given */
+    struct str input_schema;  /* these are JSON, borrowed */
+    struct str result_schema; /* ptr NULL: anything */
+    struct str example;       /* ptr NULL: none */
 };
 
 struct supervisor_connector {
@@ -292,10 +292,10 @@ struct supervisor_connector {
     struct str path;
     bool async;
     enum supervisor_health health;
-    struct str reason;                  /* of REFUSED, BACKING_OFF and TRIPPED */
-    int64_t resumes_in_ms;              /* of TRIPPED: until the trial; 0: it is due or under way */
-    struct supervisor_sandbox sandbox;  /* not of a REFUSED one */
-    struct json_object *account_schema; /* borrowed; NULL: takes none */
+    struct str reason;                 /* of REFUSED, BACKING_OFF and TRIPPED */
+    int64_t resumes_in_ms;             /* of TRIPPED: until the trial; 0: it is due or under way */
+    struct supervisor_sandbox sandbox; /* not of a REFUSED one */
+    struct str account_schema;         /* JSON, borrowed; ptr NULL: takes none */
     const struct supervisor_operation *operations;
     unsigned operation_count;
     uint64_t generation; /* rises when the descriptor was read anew */

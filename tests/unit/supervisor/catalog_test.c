@@ -181,9 +181,9 @@ static void descriptors_are_read(void **state)
     assert_false(small.async);
     assert_int_equal(small.operation_count, 1);
     assert_int_equal(small.operations[0].name.len, 3);
-    assert_non_null(small.operations[0].input_schema);
-    assert_null(small.operations[0].result_schema);
-    assert_null(small.operations[0].example);
+    assert_non_null(small.operations[0].input_schema.ptr);
+    assert_null(small.operations[0].result_schema.ptr);
+    assert_null(small.operations[0].example.ptr);
     assert_int_equal(small.runners, 0);
 }
 
