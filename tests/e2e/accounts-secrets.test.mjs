@@ -3,69 +3,14 @@
 // looks for it does find what is there.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import crypto from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { BUILD, SANITIZED, startHubd, tempFolder, until } from './lib/hubd.mjs';
-
-/** A text that nothing else holds. */
-const canary = (what) => `cnry${what}${crypto.randomBytes(12).toString('hex')}`;
-
-/** The forms in which a text might lie around, as bytes. */
-function formsOf(text) {
-  const forms = [Buffer.from(text), Buffer.from(Buffer.from(text).toString('hex')),
-    Buffer.from(text, 'utf16le')];
-  for (let shift = 0; shift < 3; shift++) { /* base64, at each place in a longer text */
-    const encoded = Buffer.from('x'.repeat(shift) + text).toString('base64');
-    forms.push(Buffer.from(encoded.slice(shift === 0 ? 0 : shift + 1, -4)));
-  }
-  return forms;
-}
-const holds = (bytes, text) => formsOf(text).some((form) => bytes.includes(form));
-
-/** Files below a folder that hold it. */
-function inFiles(folder, text) {
-  return fs.readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
-    .filter((file) => holds(fs.readFileSync(file), text));
-}
-
-/** Processes whose arguments or environment hold it. */
-function inProcesses(text) {
-  return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) =>
-    ['cmdline', 'environ'].map((file) => `/proc/${pid}/${file}`)).filter((file) => {
-    try {
-      return holds(fs.readFileSync(file), text);
-    } catch {
-      return false; /* it ended, or is somebody else's */
-    }
-  });
-}
-
-/** Hits in what a process could be made to dump. */
-function inMemory(pid, text) {
-  const memory = fs.openSync(`/proc/${pid}/mem`, 'r');
-  const hits = [];
-  for (const line of fs.readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
-    const [, from, to, rights] = /^([0-9a-f]+)-([0-9a-f]+) (\S+)/.exec(line) ?? [];
-    if (!rights?.startsWith('rw')) continue;
-    const start = Number.parseInt(from, 16);
-    const bytes = Buffer.alloc(Number.parseInt(to, 16) - start);
-    try {
-      fs.readSync(memory, bytes, 0, bytes.length, start);
-    } catch {
-      continue; /* a hole */
-    }
-    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) hits.push(line);
-  }
-  fs.closeSync(memory);
-  return hits;
-}
+import { canary, holds, inFiles, inMemory, inProcesses } from './lib/canary.mjs';
+import { SANITIZED, startHubd, tempFolder, until } from './lib/hubd.mjs';
 
 let hub, folder, server, url, got;
 const secrets = { api: canary('api'), file: canary('file'), old: canary('old'), bad: canary('bad'),
