@@ -43,6 +43,23 @@ static int fill_account(struct api *api, struct flow_plan *plan, const struct fl
     return name.len > 0 && job->account.ptr == NULL ? HUB_ERR_NOMEM : 0;
 }
 
+static schema_hole_fn *hole_of(const struct flow_node *node, bool open)
+{
+    return node->for_each != NULL ? input_ref_or_item_is : open ? input_ref_is : NULL;
+}
+
+/* Takes what a JobCreate does not have. */
+static int fill_each(struct flow_plan *plan, const struct flow_node *node, struct job_record *job)
+{
+    if (node->for_each == NULL) {
+        return 0;
+    }
+    job->for_each = arena_str(plan->arena, str_from_c(json_object_to_json_string_ext(
+                                               node->for_each, JSON_C_TO_STRING_PLAIN)));
+    json_object_object_del(node->json, "for_each");
+    return job->for_each.ptr != NULL ? 0 : HUB_ERR_NOMEM;
+}
+
 /* The record, from the node's JSON, which is a JobCreate now. */
 static int fill_record(struct api *api, struct flow_plan *plan, const struct flow_node *node,
                        struct json_object *input, struct job_record *job)
@@ -54,10 +71,10 @@ static int fill_record(struct api *api, struct flow_plan *plan, const struct flo
     buf_init(&text, BUF_NO_LIMIT);
     json_append(&text, node->json);
     source.text = buf_view(&text);
-    source.open = input_refs_any(source.text, input);
+    source.open = node->for_each != NULL || input_refs_any(source.text, input);
     int err = buf_failed(&text) ? HUB_ERR_NOMEM
                                 : check(plan, node, node->type->input, input,
-                                        source.open ? input_ref_is : NULL, "/input");
+                                        hole_of(node, source.open), "/input");
     if (err == 0) {
         err = job_fill(&source, node->type, plan->arena, job, &fault);
     }
@@ -75,7 +92,10 @@ static int fill_item(struct api *api, struct flow_plan *plan, const struct flow_
     struct json_object *empty = NULL;
     struct json_object *input = NULL;
 
-    int err = check(plan, node, api_schema(api->schemas, "JobCreate"), node->json, NULL, "");
+    int err = fill_each(plan, node, job);
+    if (err == 0) {
+        err = check(plan, node, api_schema(api->schemas, "JobCreate"), node->json, NULL, "");
+    }
     if (err < 0) {
         return err;
     }

@@ -115,6 +115,9 @@ static void meet_all(struct flow_plan *self, struct flow_node *node)
     if (json_get_array(node->json, "after", &value)) {
         meet_after(self, value);
     }
+    if (node->for_each != NULL && json_object_object_get_ex(node->for_each, "from", &value)) {
+        meet(self, value, STR("/for_each/from"));
+    }
     if (json_get_object(node->json, "input", &value)) {
         input_refs_each(value, meet_ref, self);
         places_visit(&node->type->places, value, meet_file, self);
@@ -192,11 +195,20 @@ static void find_type(struct flow_plan *self, struct flow_node *node)
     buf_release(&detail);
 }
 
+static void find_each(struct flow_plan *self, struct flow_node *node, unsigned *count)
+{
+    if (json_get_object(node->json, "for_each", &node->for_each) && ++*count > FLOW_EACH_MAX) {
+        (void)flow_plan_fail(self, node, HUB_ERR_INVALID_INPUT, STR("/for_each"), "for_each",
+                             STR("more than 16 jobs of the flow have it"));
+    }
+}
+
 int flow_plan_make(const struct types *types, struct json_object *jobs, struct arena *arena,
                    struct flow_plan *ret_plan, struct flow_fault *ret_fault)
 {
     struct flow_plan *self = ret_plan;
     unsigned path[FLOW_JOBS_MAX + 1];
+    unsigned each_count = 0;
 
     *self = (struct flow_plan){.types = types, .arena = arena, .fault = ret_fault};
     unsigned count = (unsigned)json_object_object_length(jobs);
@@ -209,6 +221,7 @@ int flow_plan_make(const struct types *types, struct json_object *jobs, struct a
     }
     for (unsigned i = 0; i < count && self->err == 0; i++) {
         find_type(self, &self->nodes[i]);
+        find_each(self, &self->nodes[i], &each_count);
     }
     for (unsigned i = 0; i < count && self->err == 0; i++) {
         meet_all(self, &self->nodes[i]);
@@ -240,6 +253,10 @@ static int rewrite_after(const struct flow_plan *self, struct flow_node *node)
             json_object_array_add(after, json_object_get(item));
         }
     }
+    if (after != NULL && node->for_each != NULL &&
+        json_object_object_get_ex(node->for_each, "from", &given) && !find(self, json_str(given))) {
+        json_object_array_add(after, json_object_get(given));
+    }
     return after != NULL && json_object_object_add(node->json, "after", after) == 0 ? 0
                                                                                     : HUB_ERR_NOMEM;
 }
@@ -249,7 +266,7 @@ int flow_plan_rename(struct flow_plan *self)
     self->renames = true;
     for (unsigned i = 0; i < self->count && self->err == 0; i++) {
         struct flow_node *node = &self->nodes[i];
-        bool waits = json_object_object_get_ex(node->json, "after", NULL);
+        bool waits = node->for_each != NULL || json_object_object_get_ex(node->json, "after", NULL);
         for (unsigned k = 0; k < self->count; k++) {
             waits = waits || node->parents[k];
         }

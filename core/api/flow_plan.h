@@ -8,7 +8,8 @@
  *     }
  *
  * A name stands where the id of another job may: in `after`, in the `from` of a value
- * (input_refs.h), in the `job` of a file (places.h). A job waits for each that it names.
+ * (input_refs.h) or of `for_each`, in the `job` of a file (places.h). A job waits for each that it
+ * names.
  *
  * Thread: [loop]. Private to core/api.
  */
@@ -31,6 +32,7 @@ struct flow_node {
     struct str name;
     struct json_object *json; /* of the request, changed in place */
     const struct job_type *type;
+    struct json_object *for_each; /* of `json`; NULL: none */
     struct id id;
     bool parents[FLOW_JOBS_MAX];
     unsigned char mark; /* of the search for an order */

@@ -80,6 +80,14 @@ static void render_node(struct buf *out, const struct job_record *job)
     } else {
         buf_append_c(out, "null");
     }
+    if (job->for_each.len > 0) {
+        buf_append_c(out, ",\"items\":");
+        if (job->items.made) {
+            render_items(out, &job->items);
+        } else {
+            buf_append_c(out, "null");
+        }
+    }
     buf_append_c(out, ",\"started_at\":");
     clock_append_json(out, job->started_at);
     buf_append_c(out, ",\"finished_at\":");

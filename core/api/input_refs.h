@@ -6,6 +6,9 @@
  * any schema (schema_validate_open() with input_ref_is); before its first attempt the values are
  * put in, and the input is validated as it is then.
  *
+ * In a flow's job with for_each (jobs/flow.h), {"item": true, "pointer": "/x"} stands for the value
+ * at that pointer of the item that an input is made for.
+ *
  *     if (input_refs_any(body, input)) { input_refs_each(input, visit, context); … }
  *     …
  *     input_refs_resolve(types, &resolution);        // the engine's hook
@@ -26,6 +29,7 @@ struct input_ref {
 };
 
 bool input_ref_is(struct json_object *value);
+bool input_ref_or_item_is(struct json_object *value);
 
 /* `text` is what `input` was read from: a quick look there answers for most. A name that is written
  * with escapes is not seen, and its object is an object like any other. */

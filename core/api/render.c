@@ -232,6 +232,33 @@ static void render_retention(struct buf *out, int64_t ms)
     buf_append_format(out, "PT%lld.%03lldS\"", (long long)(ms / 1000), (long long)(ms % 1000));
 }
 
+void render_items(struct buf *out, const struct job_items *items)
+{
+    buf_append_format(out, "{\"total\":%u", items->count);
+    for (int i = 0; i < JOB_STATE_COUNT; i++) {
+        if (items->states[i] > 0) {
+            buf_append_format(out, ",\"%s\":%u", job_state_name((enum job_state)i),
+                              items->states[i]);
+        }
+    }
+    buf_append_char(out, '}');
+}
+
+static void render_each(struct buf *out, const struct job_record *job)
+{
+    if (job->for_each.len > 0) {
+        json_or(out, "for_each", job->for_each, "null");
+    }
+    if (job->items.made) {
+        buf_append_c(out, ",\"items\":");
+        render_items(out, &job->items);
+    }
+    if (!id_is_zero(&job->item_of)) {
+        buf_append_c(out, ",\"item_of\":");
+        id_text(out, &job->item_of);
+    }
+}
+
 static void render_given(struct buf *out, const struct job_record *job, enum job_state state)
 {
     buf_append_c(out, "{\"id\":");
@@ -289,6 +316,7 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
             buf_append_format(out, ",\"on_parent_failure\":\"%s\"",
                               job_parent_policy_name(job->on_parent_failure));
         }
+        render_each(out, job);
         render_after(out, job);
         render_attempts(out, job, live);
         render_artifacts(out, job);
@@ -320,6 +348,7 @@ void render_job_as_created(struct buf *out, const struct job_record *job)
     created.attempt = 0;
     created.attempt_count = 0;
     created.artifact_count = 0;
+    created.items.made = false;
     created.started_at = created.finished_at = 0;
     created.result = created.error_code = (struct str){0};
     render_job(out, &created, NULL, RENDER_FULL);

@@ -22,6 +22,9 @@ void render_job(struct buf *out, const struct job_record *job, const struct jobs
  * Idempotency-Key replays. */
 void render_job_as_created(struct buf *out, const struct job_record *job);
 
+/* {"total":3,"succeeded":2,…} */
+void render_items(struct buf *out, const struct job_items *items);
+
 void render_artifact(struct buf *out, const struct artifact_record *artifact);
 
 /* `"name":"text"` or `"name":null` if the view has no pointer. */

@@ -7,6 +7,7 @@
 #include "hubctl/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define POLL_MS   250
 #define NODES_MAX 256 /* of a flow, as hubd takes it */
@@ -84,18 +85,42 @@ static void append_others(struct tree *self, int index)
     }
 }
 
+/* × 10: 7 succeeded, 3 running */
+static void append_items(struct tree *self, struct json_object *items)
+{
+    const char *lead = ": ";
+    int64_t total = 0;
+
+    json_get_i64(items, "total", &total);
+    buf_append_format(&self->text, "  × %lld", (long long)total);
+    json_object_object_foreach(items, state, count) {
+        if (strcmp(state, "total") != 0) {
+            buf_append_c(&self->text, lead);
+            buf_append_i64(&self->text, json_object_get_int64(count));
+            buf_append_char(&self->text, ' ');
+            style_append(&self->text, self->output->out_colour, job_state_style(str_from_c(state)),
+                         str_from_c(state));
+            lead = ", ";
+        }
+    }
+}
+
 static void append_node(struct tree *self, int index)
 {
     const struct node *node = &self->nodes[index];
     struct str state = text_member(node->job, "state");
     bool colour = self->output->out_colour;
     struct json_object *error;
+    struct json_object *items;
 
     style_append(&self->text, colour, STYLE_BOLD, node->name);
     buf_append_c(&self->text, "  ");
     text_append_safe(&self->text, text_member(node->job, "type"));
     buf_append_c(&self->text, "  ");
     style_append(&self->text, colour, job_state_style(state), state);
+    if (json_get_object(node->job, "items", &items)) {
+        append_items(self, items);
+    }
     if (json_get_object(node->job, "error", &error)) {
         buf_append_c(&self->text, "  ");
         style_append(&self->text, colour, STYLE_DIM, text_member(error, "code"));
