@@ -8,6 +8,7 @@
  *     transport*.c       what is spoken over them
  *     letter.c, compose.c, encode.c, html_text.c, address.c, message.c, dkim.c   the message
  *     send.c             email.send: one delivery from its input to its end
+ *     outcome.c          how it stands with each recipient: learnt, kept, told
  *     suppress.c         the list of those who get nothing
  *     token.c            access tokens for XOAUTH2
  *     render.c, verify.c, parse.c, bounce.c   the other operations

@@ -302,29 +302,49 @@ static void append_lines(struct buf *out, struct str text)
     }
 }
 
+/* '.' and "From " in front of a line are what some relays stumble over. */
+static bool is_literal(unsigned char c, bool first, bool last)
+{
+    if (c == ' ' || c == '\t') {
+        return !last;
+    }
+    return c > 0x20 && c < 0x7f && c != '=' && !(first && (c == 'F' || c == '.'));
+}
+
+/* One line of output from line.ptr[i] on; gives where the next one begins. */
+static size_t append_soft_line(struct buf *out, struct str line, size_t i)
+{
+    char *room = buf_reserve(out, LINE + 2), *to = room;
+    if (!room) {
+        return line.len;
+    }
+    for (; i < line.len; i++) {
+        unsigned char c = (unsigned char)line.ptr[i];
+        bool literal = is_literal(c, to == room, i + 1 == line.len);
+        if (to - room + (literal ? 1 : 3) > LINE - 1) {
+            *to++ = '=';
+            break;
+        }
+        if (literal) {
+            *to++ = (char)c;
+        } else {
+            *to++ = '=';
+            *to++ = HEX[c >> 4];
+            *to++ = HEX[c & 15];
+        }
+    }
+    *to++ = '\r';
+    *to++ = '\n';
+    buf_commit(out, (size_t)(to - room));
+    return i;
+}
+
 static void append_quoted_line(struct buf *out, struct str line)
 {
     size_t at = 0;
-    for (size_t i = 0; i < line.len; i++) {
-        unsigned char c = (unsigned char)line.ptr[i];
-        bool last = i + 1 == line.len;
-        bool from = at == 0 && c == 'F';
-        bool literal = c > 0x20 && c < 0x7f && c != '=' && !from && !(at == 0 && c == '.');
-        literal = literal || ((c == ' ' || c == '\t') && !last);
-        size_t width = literal ? 1 : 3;
-        if (at + width > LINE - 1) {
-            buf_append(out, "=\r\n", 3);
-            at = 0;
-        }
-        if (literal) {
-            buf_append_char(out, (char)c);
-        } else {
-            char code[3] = {'=', HEX[c >> 4], HEX[c & 15]};
-            buf_append(out, code, sizeof code);
-        }
-        at += width;
-    }
-    buf_append(out, "\r\n", 2);
+    do {
+        at = append_soft_line(out, line, at);
+    } while (at < line.len);
 }
 
 static void append_quoted(struct buf *out, struct str text)

@@ -11,6 +11,7 @@
  * kept beforehand.
  */
 #include "keep.h"
+#include "outcome.h"
 
 #include "base/file.h"
 
@@ -19,13 +20,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define KEY_OUTCOMES    STR("outcomes")
-#define KEY_LEAVING     STR("leaving")
-#define KEPT_MAX        (64u << 10)
-#define RESULT_MAX      (250u << 10)
-#define DETAILS_MAX     (60u << 10)
-#define MANY_RECIPIENTS 200 /* above which replies are told in short */
-#define SHORT_TEXT      40
+#define KEY_LEAVING STR("leaving")
+#define RESULT_MAX  (250u << 10)
+#define DETAILS_MAX (60u << 10)
 
 /* --- Completing --------------------------------------------------------------------------------*/
 
@@ -93,82 +90,6 @@ static void end_error(struct delivery *self, const struct hub_error *error)
     }
 }
 
-/* --- What is kept between attempts -------------------------------------------------------------*/
-
-static void append_outcomes(struct buf *out, const struct letter *letter)
-{
-    const char *comma = "";
-    buf_append_char(out, '{');
-    for (size_t i = 0; i < letter->recipient_count; i++) {
-        const struct recipient *one = &letter->recipients[i];
-        if (one->outcome != OUTCOME_ACCEPTED && one->outcome != OUTCOME_REJECTED &&
-            one->outcome != OUTCOME_SUPPRESSED) {
-            continue;
-        }
-        buf_append_c(out, comma);
-        buf_append_json_string(out, one->mailbox->address);
-        buf_append_format(out, ":[%d,%d,", (int)one->outcome, one->reply.code);
-        buf_append_json_string(out, str_from_c(one->reply.enhanced));
-        buf_append_char(out, ',');
-        buf_append_json_string(
-            out, str_utf8_cut(str_from_c(one->reply.text),
-                              letter->recipient_count > MANY_RECIPIENTS ? 0 : SHORT_TEXT * 3));
-        buf_append_char(out, ']');
-        comma = ",";
-    }
-    buf_append_char(out, '}');
-}
-
-static bool keep_outcomes(struct delivery *self)
-{
-    struct buf text;
-    buf_init(&text, KEPT_MAX);
-    append_outcomes(&text, &self->letter);
-    bool kept = !buf_failed(&text) && keep_put(self->email, self->job, HUB_KEEP_JOB, KEY_OUTCOMES,
-                                               buf_view(&text)) == HUB_CALL_OK;
-    buf_release(&text);
-    return kept;
-}
-
-static void recall(struct recipient *one, struct json_object *outcome)
-{
-    int number = json_object_get_int(json_object_array_get_idx(outcome, 0));
-    if (number <= OUTCOME_OPEN || number >= OUTCOME_END) {
-        return;
-    }
-    one->outcome = (enum outcome)number;
-    one->earlier = true;
-    one->reply.code = json_object_get_int(json_object_array_get_idx(outcome, 1));
-    snprintf(one->reply.enhanced, sizeof one->reply.enhanced, "%s",
-             json_object_get_string(json_object_array_get_idx(outcome, 2)));
-    snprintf(one->reply.text, sizeof one->reply.text, "%s",
-             json_object_get_string(json_object_array_get_idx(outcome, 3)));
-}
-
-/* What earlier attempts have learnt. False: the store does not say, so that nothing may be sent. */
-static bool recall_outcomes(struct delivery *self)
-{
-    struct json_object *outcomes = NULL, *one;
-    struct buf text;
-    if (self->job->attempt <= 1 || !self->email->keep) {
-        return true;
-    }
-    buf_init(&text, KEPT_MAX * 2);
-    bool known = keep_get(self->email, self->job, HUB_KEEP_JOB, KEY_OUTCOMES, &text) == HUB_CALL_OK;
-    if (known && text.len > 0) {
-        known = json_read(buf_view(&text), 8, &outcomes, NULL, NULL) == 0;
-    }
-    for (size_t i = 0; outcomes && i < self->letter.recipient_count; i++) {
-        struct recipient *recipient = &self->letter.recipients[i];
-        if (json_object_object_get_ex(outcomes, recipient->mailbox->address.ptr, &one)) {
-            recall(recipient, one);
-        }
-    }
-    json_object_put(outcomes);
-    buf_release(&text);
-    return known;
-}
-
 /* --- Before it leaves --------------------------------------------------------------------------*/
 
 static int read_letter(struct delivery *self, struct hub_error *error)
@@ -211,15 +132,6 @@ static uint64_t defer_throttled(struct delivery *self)
         }
     }
     return longest;
-}
-
-static size_t count_outcome(const struct letter *letter, enum outcome outcome)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < letter->recipient_count; i++) {
-        count += letter->recipients[i].outcome == outcome;
-    }
-    return count;
 }
 
 static void store_later(struct delivery *self)
@@ -320,12 +232,12 @@ bool send_prepare(struct delivery *self)
     if (!check_leaving(self)) {
         return false;
     }
-    if (!recall_outcomes(self) || !suppressions_apply(self)) {
+    if (!outcomes_recall(self) || !suppressions_apply(self)) {
         store_later(self);
         return false;
     }
     self->throttled_ms = defer_throttled(self);
-    if (count_outcome(&self->letter, OUTCOME_OPEN) == 0) {
+    if (outcomes_count(&self->letter, OUTCOME_OPEN) == 0) {
         self->stage = STAGE_WAITING;
         send_finish(self);
         return false;
@@ -340,104 +252,11 @@ bool send_prepare(struct delivery *self)
 
 /* --- What became of it -------------------------------------------------------------------------*/
 
-static void set_outcome(struct recipient *one, const struct reply *reply)
-{
-    if (reply) {
-        one->reply = *reply;
-    }
-    one->outcome = one->reply.code / 100 == 2   ? OUTCOME_ACCEPTED
-                   : one->reply.code / 100 == 5 ? OUTCOME_REJECTED
-                                                : OUTCOME_DEFERRED;
-}
-
-/* Where no server has decided, what broke does. */
-static void judge_broken(struct delivery *self, struct recipient *one)
-{
-    const struct failure_fact *fact = &FAILURE_FACTS[self->failure];
-    if (one->reply.code / 100 == 5) {
-        one->outcome = OUTCOME_REJECTED;
-        return;
-    }
-    one->outcome = fact->again ? OUTCOME_DEFERRED : OUTCOME_REJECTED;
-    bool refused = self->reply.code / 100 >= 4;
-    struct str said = str_utf8_cut(str_from_c(refused ? self->reply.text : ""), REPLY_TEXT_MAX / 2);
-    one->reply = (struct reply){.code = refused ? self->reply.code : 0};
-    snprintf(one->reply.text, sizeof one->reply.text, "%s%s%.*s", fact->text, refused ? " " : "",
-             STR_ARG(said));
-}
-
-static void judge(struct delivery *self)
-{
-    for (size_t i = 0; i < self->letter.recipient_count; i++) {
-        struct recipient *one = &self->letter.recipients[i];
-        if (one->outcome != OUTCOME_OPEN) {
-            continue;
-        }
-        if (self->failure != FAILURE_NONE) {
-            judge_broken(self, one);
-        } else {
-            /* Taken one by one, or not; then the message for all who were. */
-            bool taken = one->reply.code / 100 == 2 || one->reply.code == 0;
-            set_outcome(one, taken ? &self->reply : NULL);
-        }
-        if (self->failure == FAILURE_NONE || one->outcome == OUTCOME_REJECTED) {
-            domain_told(self->relay, one->mailbox->domain, one->outcome == OUTCOME_DEFERRED);
-        }
-        if (self->failure == FAILURE_NONE && one->outcome == OUTCOME_REJECTED) {
-            suppressions_learn(self, one);
-        }
-    }
-}
-
-/* --- The result --------------------------------------------------------------------------------*/
-
-static void append_recipient(struct buf *out, const struct recipient *one, bool brief)
-{
-    struct str text = str_from_c(one->reply.text);
-    buf_append_c(out, "{\"address\":");
-    buf_append_json_string(out, one->mailbox->address);
-    buf_append_format(out, ",\"outcome\":\"%s\"", OUTCOME_NAMES[one->outcome]);
-    if (one->reply.code > 0) {
-        buf_append_format(out, ",\"code\":%d", one->reply.code);
-    }
-    if (one->reply.enhanced[0]) {
-        buf_append_format(out, ",\"enhanced\":\"%s\"", one->reply.enhanced);
-    }
-    if (text.len > 0) {
-        buf_append_c(out, ",\"text\":");
-        buf_append_json_string(out, brief ? str_utf8_cut(text, SHORT_TEXT) : text);
-    }
-    buf_append_char(out, '}');
-}
-
-static void append_result(struct buf *out, const struct delivery *self, size_t most)
-{
-    const struct letter *letter = &self->letter;
-    bool brief = letter->recipient_count > MANY_RECIPIENTS;
-    buf_append_c(out, "{\"message_id\":");
-    buf_append_json_string(out, letter->message_id);
-    if (self->relay) {
-        buf_append_c(out, ",\"server\":");
-        buf_append_json_string(out, str_from_c(self->relay->account.host));
-    }
-    buf_append_format(out, ",\"size\":%llu", (unsigned long long)letter->message.size);
-    for (int outcome = OUTCOME_ACCEPTED; outcome < OUTCOME_END; outcome++) {
-        buf_append_format(out, ",\"%s\":%zu", OUTCOME_NAMES[outcome],
-                          count_outcome(letter, (enum outcome)outcome));
-    }
-    buf_append_c(out, ",\"recipients\":[");
-    for (size_t i = 0; i < letter->recipient_count && i < most; i++) {
-        buf_append_c(out, i > 0 ? "," : "");
-        append_recipient(out, &letter->recipients[i], brief);
-    }
-    buf_append_c(out, "]}");
-}
-
 static void end_succeeded(struct delivery *self)
 {
     struct buf result;
     buf_init(&result, RESULT_MAX);
-    append_result(&result, self, RECIPIENTS_MAX);
+    outcomes_append_result(&result, self, RECIPIENTS_MAX);
     detach(self);
     if (buf_failed(&result)) { /* it was sent: that is what counts */
         self->email->host->succeed(self->job, HUB_STR("{}"));
@@ -453,7 +272,7 @@ static void end_refused(struct delivery *self, const char *code, const char *mes
 {
     struct buf details;
     buf_init(&details, DETAILS_MAX);
-    append_result(&details, self, MANY_RECIPIENTS / 2);
+    outcomes_append_result(&details, self, MANY_RECIPIENTS / 2);
     detach(self);
     self->email->host->fail(self->job, hub_of_str(str_from_c(code)),
                             hub_of_str(str_from_c(message)),
@@ -462,34 +281,19 @@ static void end_refused(struct delivery *self, const char *code, const char *mes
     delivery_free(self);
 }
 
-/* The first that is not yet accepted speaks for the others. */
-static void describe_trouble(const struct delivery *self, enum outcome outcome, char *ret,
-                             size_t room)
-{
-    for (size_t i = 0; i < self->letter.recipient_count; i++) {
-        const struct recipient *one = &self->letter.recipients[i];
-        if (one->outcome == outcome) {
-            snprintf(ret, room, "%.*s: %d %s %s", STR_ARG(str_utf8_cut(one->mailbox->address, 100)),
-                     one->reply.code, one->reply.enhanced, one->reply.text);
-            return;
-        }
-    }
-    snprintf(ret, room, "%s", FAILURE_FACTS[self->failure].text);
-}
-
 static void end_deferred(struct delivery *self)
 {
     char text[512];
     bool broken = self->failure != FAILURE_NONE;
     const char *code = broken ? FAILURE_FACTS[self->failure].code : "deferred";
-    size_t settled = self->letter.recipient_count - count_outcome(&self->letter, OUTCOME_DEFERRED);
+    size_t settled = self->letter.recipient_count - outcomes_count(&self->letter, OUTCOME_DEFERRED);
     bool last = self->job->attempt >= self->job->max_attempts;
     uint64_t delay = account_delay_ms(&self->relay->account, self->job->attempt);
-    describe_trouble(self, OUTCOME_DEFERRED, text, sizeof text);
-    if (!last && settled > 0 && !keep_outcomes(self)) {
+    outcomes_describe(self, OUTCOME_DEFERRED, text, sizeof text);
+    if (!last && settled > 0 && !outcomes_keep(self)) {
         last = true; /* better late for some than twice for others */
     }
-    if (last && count_outcome(&self->letter, OUTCOME_ACCEPTED) > 0) {
+    if (last && outcomes_count(&self->letter, OUTCOME_ACCEPTED) > 0) {
         end_succeeded(self);
     } else if (last) {
         end_refused(self, code, text);
@@ -517,11 +321,11 @@ void send_finish(struct delivery *self)
         delivery_free(self);
         return;
     }
-    judge(self);
+    outcomes_judge(self);
     if (self->failure == FAILURE_AUTH_REFUSED && self->relay->account.auth == AUTH_XOAUTH2) {
         token_forget(self->relay);
     }
-    if (count_outcome(&self->letter, OUTCOME_DEFERRED) > 0) {
+    if (outcomes_count(&self->letter, OUTCOME_DEFERRED) > 0) {
         unmark(self);
         if (is_cancelled(self)) {
             end_failed(self, "cancelled", "The job was cancelled.");
@@ -530,12 +334,12 @@ void send_finish(struct delivery *self)
         }
         return;
     }
-    if (count_outcome(&self->letter, OUTCOME_ACCEPTED) > 0 ||
-        count_outcome(&self->letter, OUTCOME_REJECTED) == 0) {
+    if (outcomes_count(&self->letter, OUTCOME_ACCEPTED) > 0 ||
+        outcomes_count(&self->letter, OUTCOME_REJECTED) == 0) {
         end_succeeded(self);
         return;
     }
-    describe_trouble(self, OUTCOME_REJECTED, text, sizeof text);
+    outcomes_describe(self, OUTCOME_REJECTED, text, sizeof text);
     bool too_large = strcmp(self->reply.enhanced, "5.3.4") == 0; /* RFC 3463 */
     end_refused(self,
                 self->failure ? FAILURE_FACTS[self->failure].code

@@ -163,6 +163,13 @@ static void bodies_choose(void **state)
     body_append(&out, STR("a=b \n.dot\nFrom\xc3\xb6"), BODY_QUOTED_PRINTABLE);
     assert_lines(&out, 76);
     assert_string_equal(out.ptr, "a=3Db=20\r\n=2Edot\r\n=46rom=C3=B6\r\n");
+    /* A line that had to be broken begins again like any other. */
+#define X25 "xxxxxxxxxxxxxxxxxxxxxxxxx"
+    buf_clear(&out);
+    body_append(&out, STR(X25 X25 X25 "From\n" X25 X25 X25 ".\n" X25 X25 X25 " x"),
+                BODY_QUOTED_PRINTABLE);
+    assert_string_equal(out.ptr, X25 X25 X25 "=\r\n=46rom\r\n" X25 X25 X25
+                                             "=\r\n=2E\r\n" X25 X25 X25 "=\r\n x\r\n");
     buf_release(&out);
 }
 
