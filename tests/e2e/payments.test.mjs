@@ -139,6 +139,32 @@ test('a thousand payments at once', async () => {
   assert.equal(new Set(ends.map((one) => one.result.payment)).size, 1000);
 });
 
+test('amounts are integers to the last digit, and nothing else is taken for one', async () => {
+  // By hand: JavaScript's own numbers would hide what is lost.
+  const post = async (type, input) => {
+    const response = await hub.fetch('/v1/jobs', { method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'wait=30' },
+      body: `{"type":"payments.${type}","input":${input}}` });
+    return { status: response.status, text: await response.text() };
+  };
+  const purchase = (amount) => post('purchase',
+    `{"amount_minor":${amount},"currency":"JPY","payment_method":"tok_approve"}`);
+  for (const amount of ['1', '999999999999', '999999999998']) {
+    const paid = await purchase(amount);
+    const [, id] = /"payment":"(sim_\w+)"/.exec(paid.text) ?? assert.fail(paid.text);
+    const seen = await post('get', `{"payment":"${id}"}`);
+    for (const { text } of [paid, seen]) {
+      assert.match(text, new RegExp(`"amount_minor":${amount}\\b[^.]`));
+      assert.match(text, new RegExp(`"captured_minor":${amount}\\b[^.]`));
+    }
+  }
+  for (const amount of ['1250.0', '1.25e3', '12.5', '1000000000000', '9007199254740993',
+    '18446744073709551617', '-1', '0', '1e400']) {
+    const { status, text } = await purchase(amount);
+    assert.ok(status >= 400 || JSON.parse(text).error?.code === 'invalid_input', `${amount}: ${text}`);
+  }
+});
+
 test('no floating-point number has to do with money', () => {
   const folder = path.join(SOURCE, 'connectors/payments');
   const files = fs.readdirSync(folder).filter((name) => /\.[ch]$/.test(name));
