@@ -116,7 +116,7 @@ static bool fail_missing(struct schema_run *run, const struct schema_object_rule
 bool schema_check_object(struct schema_run *run, const struct schema_rule *rule,
                          const struct schema_instance *at, struct schema_seen *seen)
 {
-    const struct schema_object_rules *rules = &rule->as.object;
+    const struct schema_object_rules *rules = rule->as.object;
     size_t required_found = 0, index = 0;
     bool ok = schema_run_charge(run, (size_t)json_object_object_length(at->json));
 

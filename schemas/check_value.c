@@ -161,7 +161,7 @@ bool schema_check_values(struct schema_run *run, const struct schema_rule *rule,
                          const struct schema_instance *at, struct schema_seen *seen)
 {
     (void)seen;
-    const struct schema_values *values = &rule->as.values;
+    const struct schema_values *values = rule->as.values;
     if (is_among(run, values, at)) {
         return true;
     }

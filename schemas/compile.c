@@ -142,8 +142,7 @@ int schema_compiler_pattern(struct schema_compiler *compiler, const struct schem
 static int take_rules(struct schema_compiler *c, const struct schema_draft *draft)
 {
     struct schema_node *node = draft->node;
-    struct schema_rule *rules =
-        arena_alloc(&c->schema->arena, (draft->rules_len + 1) * sizeof *rules);
+    struct schema_rule *rules = arena_alloc(&c->schema->arena, draft->rules_len * sizeof *rules);
     if (rules == NULL) {
         return schema_compiler_exhausted(c);
     }

@@ -463,7 +463,11 @@ static int finish_object(struct schema_compiler *c, struct schema_draft *draft)
     set_keyword(draft, "properties");
     struct schema_rule *rule =
         schema_draft_rule(draft, schema_check_object, TYPE_OBJECT, PHASE_PARTS);
-    struct schema_object_rules *object = &rule->as.object;
+    struct schema_object_rules *object = arena_alloc(&c->schema->arena, sizeof *object);
+    if (object == NULL) {
+        return schema_compiler_exhausted(c);
+    }
+    rule->as.object = object;
     *object = (struct schema_object_rules){.additional = draft->additional,
                                            .additional_keyword = additional_keyword,
                                            .property_names = draft->property_names};

@@ -299,10 +299,12 @@ static int compile_values(struct schema_compiler *c, struct schema_draft *draft,
         all.others[all.others_len++] = values[i];
     }
     int err = describe(c, values, len, &all.text);
-    if (err == 0) {
-        schema_draft_rule(draft, schema_check_values, TYPE_ANY, PHASE_VALUE)->as.values = all;
+    if (err < 0) {
+        return err;
     }
-    return err;
+    struct schema_rule *rule = schema_draft_rule(draft, schema_check_values, TYPE_ANY, PHASE_VALUE);
+    rule->as.values = arena_memdup(arena, &all, sizeof all);
+    return rule->as.values != NULL ? 0 : schema_compiler_exhausted(c);
 }
 
 int schema_compile_const(struct schema_compiler *compiler, struct schema_draft *draft,

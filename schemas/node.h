@@ -115,9 +115,9 @@ struct schema_rule {
         uint64_t count;
         size_t from; /* "items": index of the first item that it is for */
         struct schema_contains contains;
-        struct schema_object_rules object;
+        const struct schema_object_rules *object; /* the large ones are elsewhere in the arena */
         struct schema_dependencies dependencies;
-        struct schema_values values;
+        const struct schema_values *values;
         struct schema_pattern_check pattern;
         const struct schema_format *format;
         const struct schema_node *owner; /* "unevaluatedProperties": the node it is a rule of */

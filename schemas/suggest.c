@@ -31,7 +31,7 @@ static void look_below(struct nearest *nearest, const struct schema_node *node, 
     for (size_t i = 0; i < node->rules_len; i++) {
         const struct schema_rule *rule = &node->rules[i];
         if (rule->check == schema_check_object) {
-            look_at(nearest, &rule->as.object.names);
+            look_at(nearest, &rule->as.object->names);
         }
         for (size_t k = 0; rule->in_place && k<rule->nodes.len && * nodes> 0; k++) {
             look_below(nearest, rule->nodes.items[k], nodes);
