@@ -219,19 +219,6 @@ int codec_read_header(const struct codec *codec, const struct source *source,
     return 0;
 }
 
-int blob_copy(struct blob *self, const void *bytes, size_t len, struct fault *fault)
-{
-    *self = (struct blob){0};
-    if (len == 0 || len > IMAGE_MAX_METADATA_BYTES)
-        return 0;
-    self->data = malloc(len);
-    if (!self->data)
-        return fault_memory(fault);
-    memcpy(self->data, bytes, len);
-    self->len = len;
-    return 0;
-}
-
 int sink_pixmap(struct row_sink *sink, const struct pixmap *pixmap, double scale_x, double scale_y,
                 struct fault *fault)
 {

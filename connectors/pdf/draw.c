@@ -454,11 +454,11 @@ static void draw_image(struct pen *pen, const struct item *item)
         w = full_w;
         h = full_h;
     }
-    put_coordinate(pen, w);
-    buf_append_c(pen->buf, "0 0 ");
-    put_coordinate(pen, h);
-    put_coordinate(pen, x);
-    put_coordinate(pen, y);
+    double matrix[6];
+    picture_place(image->picture, x, y, w, h, matrix);
+    for (int i = 0; i < 6; i++) {
+        put_coordinate(pen, matrix[i]);
+    }
     buf_append_format(pen->buf, "cm /I%u Do Q\n", picture_index(pen->ink, image->picture));
 }
 

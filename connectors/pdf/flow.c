@@ -690,7 +690,10 @@ static int break_page(struct layout *self, struct node *node, struct cursor *cur
 
 int flow_node(struct layout *self, struct node *node, double x, double width, struct cursor *cursor)
 {
-    int err = 0;
+    int err = layout_step(self);
+    if (err < 0) {
+        return err;
+    }
     if (node->absolute) {
         return flow_absolute(self, node, *cursor);
     }

@@ -44,6 +44,16 @@ bool layout_at_top(const struct layout *self, struct cursor cursor)
     return cursor.y <= layout_top(self, cursor.page) + EPSILON;
 }
 
+int layout_step(struct layout *self)
+{
+    struct document *doc = self->doc;
+    if (++self->steps % STEPS_A_CHECK == 0 && doc->cancelled &&
+        doc->cancelled(doc->cancel_context)) {
+        return document_fail(doc, NULL, HUB_ERR_CANCELLED, "the job was cancelled");
+    }
+    return 0;
+}
+
 /* The slots of pages that were taken back keep their memory. */
 static int add_page(struct layout *self, const struct page_setup *setup)
 {

@@ -79,7 +79,7 @@ struct layout {
     uint32_t anchor_count, anchor_cap;
     struct numbers numbers;
     uint32_t item_count;
-    uint32_t steps; /* of the flow, to look at whether the job was cancelled */
+    uint32_t steps; /* of the flow: now and then it is asked whether anybody still waits */
 
     /* State of the flow. */
     double head_room, foot_room; /* what repeated headers and paddings take of each page */
@@ -119,6 +119,9 @@ bool layout_at_top(const struct layout *self, struct cursor cursor);
 
 /* A new item on a page, zeroed; NULL after a failure. */
 struct item *layout_add(struct layout *self, uint32_t page);
+
+/* Called at each step of what may take long: HUB_ERR_CANCELLED once nobody waits for the job. */
+HUB_MUST_CHECK int layout_step(struct layout *self);
 
 /* To the top of the next page, which is made if need be. */
 HUB_MUST_CHECK int layout_next_page(struct layout *self, struct cursor *cursor);

@@ -127,8 +127,12 @@ int node_measure(struct layout *self, struct node *node)
     if (node->min_width >= 0 && !self->doc->has_fields) {
         return 0;
     }
+    int err = layout_step(self);
+    if (err < 0) {
+        return err;
+    }
     node->min_width = node->max_width = 0;
-    int err = measure_content(self, node);
+    err = measure_content(self, node);
     double margins = node->margin.left + node->margin.right;
     node->min_width = fmax(0, node->min_width + margins);
     node->max_width = fmax(0, node->max_width + margins);

@@ -202,8 +202,13 @@ Stamp picture_stamp(Work &work, QPDF &qpdf, json_object *options)
     if (stamp.width > MAX_SIDE || stamp.height > MAX_SIDE) {
         throw Failure("too_large", "The picture is wider or higher than 14,400 points.", "/image");
     }
-    stamp.form = QPDFObjectHandle::newStream(&qpdf, digits(stamp.width) + " 0 0 " +
-                                                        digits(stamp.height) + " 0 0 cm /I Do\n");
+    double matrix[6];
+    picture_place(picture, 0, 0, stamp.width, stamp.height, matrix);
+    std::string content;
+    for (double number : matrix) {
+        content += digits(number) + " ";
+    }
+    stamp.form = QPDFObjectHandle::newStream(&qpdf, content + "cm /I Do\n");
     stamp.form.getDict().replaceKey("/Resources", QPDFObjectHandle::parse("<</XObject<<>>>>"));
     stamp.form.getDict().getKey("/Resources").getKey("/XObject").replaceKey("/I", image);
     return stamp;

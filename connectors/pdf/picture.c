@@ -129,6 +129,24 @@ int pictures_get(struct pictures *self, int fd, struct str key, const struct pic
     return 0;
 }
 
+/* EXIF 2.32 §4.6.4, Orientation: where the first row and the first column are shown. */
+void picture_place(const struct picture *self, double x, double y, double w, double h,
+                   double ret_matrix[6])
+{
+    static const signed char TURNS[9][6] = {
+        {1, 0, 0, 1, 0, 0},   {1, 0, 0, 1, 0, 0},  {-1, 0, 0, 1, 1, 0},
+        {-1, 0, 0, -1, 1, 1}, {1, 0, 0, -1, 0, 1}, {0, -1, -1, 0, 1, 1},
+        {0, -1, 1, 0, 0, 1},  {0, 1, 1, 0, 0, 0},  {0, 1, -1, 0, 1, 0},
+    };
+    const signed char *turn = TURNS[self->orientation];
+    for (int i = 0; i < 6; i += 2) {
+        ret_matrix[i] = turn[i] * w;
+        ret_matrix[i + 1] = turn[i + 1] * h;
+    }
+    ret_matrix[4] += x;
+    ret_matrix[5] += y;
+}
+
 void pictures_trim(struct pictures *self)
 {
     while (self->bytes > PDF_PICTURE_CACHE) {

@@ -4,7 +4,8 @@
  *     pictures_get(cache, fd, key, &picture, &err);     // key: names the file's content
  *     picture->width … ; the writer takes entries and data as they are
  *
- * A JPEG goes in as it is. A PNG without transparency and interlacing does too: its rows are
+ * A JPEG goes in as it is, once it is known to be whole from marker to marker; how it must be
+ * turned is kept beside it. A PNG without transparency and interlacing does too: its rows are
  * filtered and deflated exactly as PDF wants them (ISO 32000-1 §7.4.4.4). Other PNGs are decoded,
  * split into colour and mask, and both are compressed.
  *
@@ -26,7 +27,8 @@ struct picture_part {
 
 struct picture {
     char *key;
-    uint32_t width, height; /* in pixels */
+    uint32_t width, height; /* in pixels, as it is shown */
+    int orientation;        /* how it must be turned for that: as EXIF says, 1 to 8; 0 as 1 */
     struct picture_part color;
     struct picture_part mask; /* entries NULL: none */
     size_t bytes;
@@ -42,6 +44,11 @@ void pictures_free(struct pictures *self);
  * HUB_ERR_NOMEM. */
 HUB_MUST_CHECK int pictures_get(struct pictures *self, int fd, struct str key,
                                 const struct picture **ret_picture, struct hub_error *error);
+
+/* The matrix [a b c d e f] that shows the picture upright in a box, the lower left corner of which
+ * is (x, y), in coordinates that go up. */
+void picture_place(const struct picture *self, double x, double y, double w, double h,
+                   double ret_matrix[6]);
 
 /* Between documents: lets the least recently used go, down to PDF_PICTURE_CACHE bytes. */
 void pictures_trim(struct pictures *self);

@@ -4,9 +4,9 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import zlib from 'node:zlib';
 
 import { SLOW, startHubd, tempFolder } from './lib/hubd.mjs';
+import { fonts, picture, png, run, saved } from './lib/pdf.mjs';
 
 const DEJAVU = '/usr/share/fonts/truetype/dejavu/DejaVuSerif.ttf'; // fonts-dejavu-core
 
@@ -22,19 +22,15 @@ function tool(name, ...args) {
   return fs.readFileSync(path.join(folder, 'out'), 'utf8');
 }
 
-let count = 0;
-
 /** Renders, checks the file, and gives {file, text, result, job}. */
 async function render(definition, options) {
   const job = await hub.run('pdf.render', definition, options);
   assert.equal(job.state, 'succeeded', JSON.stringify(job.error));
-  const file = path.join(folder, `${count++}.pdf`);
-  fs.writeFileSync(file, await hub.download(job.artifacts[0]));
+  const file = saved('out.pdf', await hub.download(job.artifacts[0]));
   assert.equal(job.artifacts[0].media_type, 'application/pdf');
   assert.match(tool('qpdf', '--check', file), /No syntax or stream encoding errors found/);
-  for (const line of tool('pdffonts', file).trim().split('\n').slice(2)) {
-    const [emb, sub] = /(yes|no)\s+(yes|no)\s+(yes|no)\s+\d+\s+\d+$/.exec(line).slice(1);
-    if (!/Helvetica|Times|Courier/.test(line)) assert.deepEqual([emb, sub], ['yes', 'yes'], line);
+  for (const font of fonts(file)) {
+    if (!/Helvetica|Times|Courier/.test(font.name)) assert.ok(font.embedded && font.subset, font.name);
   }
   return { job, file, result: job.result, text: tool('pdftotext', '-layout', file, '-') };
 }
@@ -45,35 +41,6 @@ async function refused(definition, code, pointer, message) {
   assert.equal(job.error.code, code, JSON.stringify(job.error));
   assert.match(job.error.message, message);
   if (pointer) assert.equal(job.error.details.pointer, pointer);
-}
-
-/** A PNG of one colour, with alpha if there are four samples. */
-function png(width, height, pixel) {
-  const chunk = (type, data) => {
-    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-    const out = Buffer.alloc(8 + body.length);
-    out.writeUInt32BE(data.length, 0);
-    body.copy(out, 4);
-    out.writeUInt32BE(zlib.crc32 ? zlib.crc32(body) : crc(body), 4 + body.length);
-    return out;
-  };
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, pixel.length === 4 ? 6 : 2, 0, 0, 0], 8);
-  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width * pixel.length, Buffer.from(pixel))]);
-  const rows = Buffer.concat(Array.from({ length: height }, () => row));
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head),
-    chunk('IDAT', zlib.deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
-}
-
-function crc(bytes) {
-  let value = ~0;
-  for (const byte of bytes) {
-    value ^= byte;
-    for (let bit = 0; bit < 8; bit++) value = (value >>> 1) ^ (value & 1 ? 0xedb88320 : 0);
-  }
-  return ~value >>> 0;
 }
 
 const base64 = (bytes) => ({ data: bytes.toString('base64') });
@@ -152,7 +119,7 @@ test('pictures: PNG with alpha and without, JPEG, each stored once', async () =>
   const jpeg = fs.readFileSync('/usr/share/backgrounds/mate/nature/TwoWings.jpg');
   const upload = await hub.upload(jpeg, { name: 'wings.jpg', type: 'image/jpeg' });
   const { file } = await render({
-    images: { a: base64(png(40, 30, [255, 0, 0, 128])), b: base64(png(20, 20, [0, 0, 255])),
+    images: { a: base64(png(40, 30, [255, 0, 0, 128])), b: base64(png(20, 20, [0, 0, 255, 255])),
       c: { artifact: upload.id } },
     content: [{ image: 'a' }, { image: 'a', width: 100 }, { image: 'b', fit: [50, 50] },
       { image: 'c', width: 300 }, { image: 'c', cover: { width: 100, height: 100 } },
@@ -163,6 +130,52 @@ test('pictures: PNG with alpha and without, JPEG, each stored once', async () =>
   assert.equal(objects.size, 3, 'each once, however often it is shown');
   assert.ok(rows.some((row) => row[2] === 'smask'));
   assert.ok(rows.some((row) => row[8] === 'jpeg'));
+});
+
+/** A JPEG of 80 × 40 with a colour in each quarter, made by poppler. */
+async function quarters() {
+  const rect = (x, y, color) => ({ type: 'rect', x, y, w: 40, h: 20, color });
+  const { file } = await render({ page_size: { width: 80, height: 40 }, page_margins: 0, content: [{ canvas: [
+    rect(0, 0, '#ff0000'), rect(40, 0, '#00ff00'), rect(40, 20, '#0000ff'), rect(0, 20, '#ffffff')] }] });
+  const base = path.join(folder, 'quarters');
+  run('pdftoppm', '-jpeg', '-r', '72', '-singlefile', file, base);
+  return fs.readFileSync(`${base}.jpg`);
+}
+
+/** The same with an EXIF block that tells its orientation (EXIF 2.32, tag 0x0112). */
+function oriented(jpeg, orientation) {
+  const exif = Buffer.concat([Buffer.from('Exif\0\0MM\0*\0\0\0\x08\0\x01', 'latin1'),
+    Buffer.from([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0])]);
+  const head = Buffer.from([0xff, 0xe1, 0, exif.length + 2]);
+  return Buffer.concat([jpeg.subarray(0, 2), head, exif, jpeg.subarray(2)]);
+}
+
+/** Which of red, green, blue and white a point of the page is. */
+function colourAt({ width, pixels }, x, y) {
+  const [red, green, blue] = pixels.subarray((y * width + x) * 3);
+  return red > 200 ? (green > 200 ? 'w' : 'r') : green > 200 ? 'g' : blue > 200 ? 'b' : '?';
+}
+
+test('a JPEG is shown as its EXIF orientation says', async () => {
+  const jpeg = await quarters();
+  // The corners from the top left on, clockwise; stored they are red, green, blue, white.
+  const shown = ['rgbw', 'grwb', 'bwrg', 'wbgr', 'rwbg', 'wrgb', 'bgrw', 'gbwr'];
+  for (const [i, corners] of shown.entries()) {
+    const [width, height] = i >= 4 ? [40, 80] : [80, 40];
+    const { file } = await render({ page_size: { width, height }, page_margins: 0,
+      images: { a: base64(oriented(jpeg, i + 1)) }, content: [{ image: 'a', width }] });
+    const page = picture(file);
+    const points = [[5, 5], [width - 5, 5], [width - 5, height - 5], [5, height - 5]];
+    assert.equal(points.map(([x, y]) => colourAt(page, x, y)).join(''), corners, `orientation ${i + 1}`);
+  }
+});
+
+test('a JPEG that is cut off is refused', async () => {
+  const jpeg = await quarters();
+  const cut = (length) => ({ images: { a: base64(jpeg.subarray(0, length)) }, content: [{ image: 'a' }] });
+  for (const length of [100, Math.floor(jpeg.length * 0.6), jpeg.length - 20, jpeg.length - 2]) {
+    await refused(cut(length), 'unsupported_format', '/content/0/image', /JPEG is cut off/);
+  }
 });
 
 test('a font of one\'s own, from an artifact', async () => {
@@ -233,6 +246,17 @@ test('errors name the node', async () => {
     const code = /JPEG nor/.test(message) ? 'unsupported_format' : 'invalid_input';
     await refused(definition, code, pointer, message);
   }
+});
+
+test('a table of 96,000 cells is bounded in time; one that is larger than the limit is refused', async () => {
+  const table = async (rows) => ({ template: { artifact: (await hub.upload(Buffer.from(JSON.stringify({
+    content: [{ table: { body: Array.from({ length: rows }, (_, i) => [`row ${i}`, 'b', 'c', 'd']) } }],
+  })), { name: 't.json', type: 'application/json' })).id } });
+  const started = Date.now();
+  const { result } = await render(await table(24_000));
+  assert.ok(result.pages > 300, String(result.pages));
+  assert.ok(Date.now() - started < 20_000 * SLOW, `${Date.now() - started} ms`);
+  await refused(await table(25_000), 'too_large', '/content/0/table/body/24999/3', /more than 200000 nodes/);
 });
 
 test('the time of a job is limited, and it can be cancelled', async () => {

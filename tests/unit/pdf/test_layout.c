@@ -429,6 +429,38 @@ static void test_widths(void **state)
     }
 }
 
+static bool cancelled_later(const void *context)
+{
+    uint32_t *left = *(uint32_t *const *)context;
+    return (*left)-- == 0;
+}
+
+/* Also where there is but one page, in tables within tables too: not only at its end. */
+static void test_cancelled_within_a_page(void **state)
+{
+    (void)state;
+    struct set set;
+    struct buf json;
+    uint32_t left = 20, *counter = &left;
+    buf_init(&json, 16 << 20);
+    buf_append_c(&json, "{\"page_size\":{\"width\":600,\"height\":14400},\"content\":[{\"table\":"
+                        "{\"body\":[[\"\"]");
+    for (int row = 0; row < 800; row++) {
+        buf_append_c(&json, ",[{\"stack\":[\"a\",\"b\",{\"columns\":[\"c\",\"d\"]}]}]");
+    }
+    buf_append_c(&json, "]}}]}");
+    set_init(&set, buf_view(&json));
+    assert_int_equal(set.err, 0);
+    layout_release(&set.layout);
+    layout_init(&set.layout, &set.doc);
+    set.doc.cancelled = cancelled_later;
+    set.doc.cancel_context = &counter;
+    assert_int_equal(layout_run(&set.layout), HUB_ERR_CANCELLED);
+    assert_true(set.layout.page_count <= 3);
+    set_release(&set);
+    buf_release(&json);
+}
+
 /* Numbers that stand in the text settle, and the pages with them. */
 static void test_page_numbers_settle(void **state)
 {
@@ -464,9 +496,13 @@ static int close_fonts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_documents), cmocka_unit_test(test_headers_on_every_page),
-        cmocka_unit_test(test_what_cannot_fit),  cmocka_unit_test(test_headings_and_orphans),
-        cmocka_unit_test(test_widths),           cmocka_unit_test(test_page_numbers_settle),
+        cmocka_unit_test(test_random_documents),
+        cmocka_unit_test(test_headers_on_every_page),
+        cmocka_unit_test(test_what_cannot_fit),
+        cmocka_unit_test(test_headings_and_orphans),
+        cmocka_unit_test(test_widths),
+        cmocka_unit_test(test_page_numbers_settle),
+        cmocka_unit_test(test_cancelled_within_a_page),
     };
     return cmocka_run_group_tests(tests, open_fonts, close_fonts);
 }
