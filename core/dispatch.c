@@ -375,6 +375,7 @@ static void translate(const struct supervisor_outcome *from, struct jobs_outcome
         .message = from->message,
         .details = from->details,
         .delay_ms = from->delay_ms,
+        .pause_ms = from->pause_ms,
         .pid = from->runner_pid,
         .connector_version = from->connector_version,
     };

@@ -4,9 +4,9 @@
 #include <string.h>
 
 /*
- * An account is a gate for all jobs that name it, whatever their queue. When a provider asks for a
- * pause (an attempt ends as retry, with a delay) the gate is held for that long; then one attempt
- * goes first, and the others follow if it does not end in the same way.
+ * An account is a gate for all jobs that name it, whatever their queue. When its provider asks for
+ * a pause the gate is held for that long; then one attempt goes first, and the others follow if it
+ * does not end in the same way.
  */
 
 #define HOLD_MAX_MS (24LL * 3600 * 1000) /* a provider that says more is not believed */
@@ -98,6 +98,13 @@ static bool got_through(const struct jobs_outcome *outcome)
            outcome->outcome != ATTEMPT_RELEASED && outcome->outcome != ATTEMPT_CANCELLED;
 }
 
+static void count(struct account *self, enum attempt_outcome outcome)
+{
+    self->uses++;
+    self->failures +=
+        outcome != ATTEMPT_SUCCEEDED && outcome != ATTEMPT_RELEASED && outcome != ATTEMPT_CANCELLED;
+}
+
 void account_ended(struct jobs *jobs, struct attempt *attempt, const struct jobs_outcome *outcome)
 {
     struct account *account = attempt->job->lane->key.account;
@@ -108,9 +115,12 @@ void account_ended(struct jobs *jobs, struct attempt *attempt, const struct jobs
     }
     attempt->trial = false;
     account->gate.on_trial &= !trial;
-    if (outcome && outcome->outcome == ATTEMPT_RETRY && outcome->delay_ms > 0) {
-        int64_t delay = outcome->delay_ms < HOLD_MAX_MS ? (int64_t)outcome->delay_ms : HOLD_MAX_MS;
-        gate_hold(jobs, &account->gate, jobs->now + delay);
+    if (outcome && !outcome->untouched) {
+        count(account, outcome->outcome);
+    }
+    if (outcome && outcome->pause_ms > 0) {
+        int64_t pause = outcome->pause_ms < HOLD_MAX_MS ? (int64_t)outcome->pause_ms : HOLD_MAX_MS;
+        gate_hold(jobs, &account->gate, jobs->now + pause);
     } else if (trial) {
         account->gate.half_open = !outcome || !got_through(outcome);
         gate_reopen(jobs, &account->gate);
@@ -148,6 +158,8 @@ void jobs_account_info(const struct jobs *self, struct str name, struct jobs_acc
         ret_info->unfinished = account->jobs;
         ret_info->in_flight = account->gate.taken;
         ret_info->on_trial = account->gate.half_open;
+        ret_info->uses = account->uses;
+        ret_info->failures = account->failures;
         ret_info->held_until = account->gate.held_until > self->hooks.now(self->context)
                                    ? account->gate.held_until
                                    : 0;

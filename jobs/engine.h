@@ -125,6 +125,8 @@ struct account {
     struct str name; /* the key in jobs.accounts, behind this struct */
     bool configured; /* somebody has said what its limits are */
     uint32_t jobs;
+    uint64_t uses; /* that have ended */
+    uint64_t failures;
     struct gate gate;
 };
 

@@ -27,9 +27,10 @@
  * head. A rate is a token bucket that holds one period's worth: an idle queue may burst by that
  * much.
  *
- * DURABILITY. A job counts when its insert was committed. For JOB_SAFE operations the attempt
- * starts at once and its start is written with its outcome, or after START_WRITE_AFTER_MS if it
- * lasts longer; for the others hooks.start() is called only after the start was committed. An
+ * DURABILITY. A job counts when its insert was committed. For JOB_SAFE operations without an
+ * account the attempt starts at once and its start is written with its outcome, or after
+ * START_WRITE_AFTER_MS if it lasts longer; for the others hooks.start() is called only after the
+ * start, and with it the use of the account, was committed. An
  * attempt that was running when hubd stopped is closed as `released` at load: a safe job is queued
  * again, one with a key too (its next attempt sends the same key), a `never` job becomes `unknown`.
  * When the store fails an outcome is kept and written again (100 ms, doubling to 10 s) until it is
@@ -45,9 +46,9 @@
  * follow beyond max_attempts, with the same back-off, which begin nothing new; so `unknown` is
  * what nobody could tell when it was asked again, and not just what nobody was asked.
  *
- * ACCOUNTS are names here. When an attempt under one ends as retry with a delay (the provider's
- * Retry-After), no attempt of that account begins before the delay has passed, at most 24 h; then
- * one goes first, and once it has got through the others follow. Kept in memory only.
+ * ACCOUNTS are names here. When an attempt under one ends with a pause that the provider asks for,
+ * no attempt of that account begins before it is over, at most 24 h; then one goes first, and once
+ * it has got through the others follow. Kept in memory only.
  *
  * CANCELLING is a wish, not on record until it has come true: one that waits for a running attempt
  * is forgotten if hubd dies, unless it is about a flow as a whole or a job with for_each. Success
@@ -92,6 +93,7 @@ struct jobs_outcome {
     struct str message;
     struct str details; /* JSON object or empty */
     uint64_t delay_ms;  /* RETRY: at least so long; 0: none asked for */
+    uint64_t pause_ms;  /* that the account's provider asks for; 0: none */
     struct str cause;
     int cause_number;
     int pid;
@@ -314,6 +316,10 @@ struct jobs_account_info {
     unsigned in_flight;  /* attempts */
     int64_t held_until;  /* its provider asked for a pause; 0: not now */
     bool on_trial;       /* it did, and no attempt has got through since */
+    /* Uses that have ended since hubd was started, and those of them that neither succeeded nor
+     * were cut short by hubd or a user. */
+    uint64_t uses;
+    uint64_t failures;
 };
 /* All zero for a name that no job has. */
 void jobs_account_info(const struct jobs *self, struct str name,

@@ -1,14 +1,13 @@
 #include "http.h"
 
-#include "base/clock.h"
 #include "base/hash.h"
+#include "connectors/common/provider.h"
 
 #include <string.h>
 
-#define DEPTH_MAX       60   /* the result is a level more, and what holds it some more */
-#define EXCERPT_MAX     2048 /* of a body that explains a failure */
-#define DETAILS_MAX     (64u << 10)
-#define RETRY_AFTER_MAX (24 * 3600 * INT64_C(1000))
+#define DEPTH_MAX   60   /* the result is a level more, and what holds it some more */
+#define EXCERPT_MAX 2048 /* of a body that explains a failure */
+#define DETAILS_MAX (64u << 10)
 
 /* --- What was expected -------------------------------------------------------------------------*/
 
@@ -54,33 +53,6 @@ static bool is_worth_another(const struct exchange *self, uint32_t status)
         }
     }
     return false;
-}
-
-static struct str header_of(const hub_http_response *response, const char *name)
-{
-    for (uint32_t i = 0; i < response->header_count; i++) {
-        if (str_eq(str_of_hub(response->headers[i].name), str_from_c(name))) {
-            return str_of_hub(response->headers[i].value);
-        }
-    }
-    return (struct str){0};
-}
-
-/* RFC 9110 §10.2.3: seconds, or a date. 0: nothing is said, or nothing that makes sense. */
-static uint64_t retry_after_ms(const struct exchange *self, const hub_http_response *response)
-{
-    struct str text = header_of(response, "retry-after");
-    int64_t now_ms = self->connector->host->wall_ms();
-    int64_t at_ms;
-    uint64_t seconds;
-    int64_t delay_ms = 0;
-    if (str_to_u64(text, UINT32_MAX, &seconds)) {
-        delay_ms = (int64_t)seconds * 1000;
-    } else if (text.len > 0 && clock_parse_http(text, &at_ms)) {
-        delay_ms = at_ms - now_ms;
-    }
-    delay_ms = delay_ms < RETRY_AFTER_MAX ? delay_ms : RETRY_AFTER_MAX;
-    return delay_ms > 0 ? (uint64_t)delay_ms : 0;
 }
 
 /* --- The answer as JSON ------------------------------------------------------------------------*/
@@ -145,7 +117,7 @@ static void append_headers(struct buf *json, const hub_http_response *response)
 /* application/json, application/problem+json, … */
 static bool says_json(const hub_http_response *response)
 {
-    struct str type = header_of(response, "content-type");
+    struct str type = response_header(response, "content-type");
     type = str_trim(str_split(&type, ';'));
     struct str tail = type.len > 5 ? str_slice(type, type.len - 5, 5) : (struct str){0};
     return str_eq_nocase(tail, STR("+json")) || str_eq_nocase(tail, STR("/json"));
@@ -222,13 +194,14 @@ static void succeed(struct exchange *self, const hub_http_response *response)
 
 static void refuse_status(struct exchange *self, const hub_http_response *response)
 {
+    uint64_t delay_ms = provider_pause(self->connector->host, self->job, response);
     char message[64];
     struct buf text, json;
     struct str body = str_utf8_cut(str_of_hub(response->body), EXCERPT_MAX);
     buf_init_fixed(&text, message, sizeof message);
     buf_append_format(&text, "The answer's status is %u.", response->status);
     if (is_worth_another(self, response->status)) {
-        exchange_retry(self, "retry_status", buf_view(&text), retry_after_ms(self, response));
+        exchange_retry(self, "retry_status", buf_view(&text), delay_ms);
         return;
     }
     buf_init(&json, DETAILS_MAX);

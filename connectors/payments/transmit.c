@@ -6,14 +6,13 @@
  */
 #include "payments.h"
 
-#include "base/clock.h"
+#include "connectors/common/provider.h"
 
 #include <string.h>
 
-#define HEADERS_MAX     12
-#define TIMEOUT_MS      30000
-#define MARGIN_MS       1500 /* of the job's time, to book what came of it */
-#define RETRY_AFTER_MAX (24 * 3600 * INT64_C(1000))
+#define HEADERS_MAX 12
+#define TIMEOUT_MS  30000
+#define MARGIN_MS   1500 /* of the job's time, to book what came of it */
 
 uint32_t transmit_time_left(const struct payment *self, uint32_t most)
 {
@@ -31,31 +30,6 @@ void transmit_abandon(struct payment *self)
 }
 
 /* --- The answer --------------------------------------------------------------------------------*/
-
-static struct str header_of(const hub_http_response *response, const char *name)
-{
-    for (uint32_t i = 0; i < response->header_count; i++) {
-        if (str_eq(str_of_hub(response->headers[i].name), str_from_c(name))) {
-            return str_of_hub(response->headers[i].value);
-        }
-    }
-    return (struct str){0};
-}
-
-/* RFC 9110 §10.2.3: seconds, or a date. 0: nothing is said. */
-static uint64_t retry_after_ms(const struct payment *self, const hub_http_response *response)
-{
-    struct str text = header_of(response, "retry-after");
-    uint64_t seconds;
-    int64_t at_ms, delay_ms = 0;
-    if (str_to_u64(text, UINT32_MAX, &seconds)) {
-        delay_ms = (int64_t)seconds * 1000;
-    } else if (text.len > 0 && clock_parse_http(text, &at_ms)) {
-        delay_ms = at_ms - self->connector->host->wall_ms();
-    }
-    delay_ms = delay_ms < RETRY_AFTER_MAX ? delay_ms : RETRY_AFTER_MAX;
-    return delay_ms > 0 ? (uint64_t)delay_ms : 0;
-}
 
 /* What went wrong before there was an answer. What is not here is worth another attempt. */
 static const struct {
@@ -109,7 +83,7 @@ static void answered(void *context, const hub_http_response *response)
         transmit(self);
         return;
     }
-    self->delay_ms = retry_after_ms(self, response);
+    self->delay_ms = provider_pause(self->connector->host, self->job, response);
     bool fine = response->status < 300;
     if (body.len > 0 && json_read(body, JSON_DEPTH_MAX, &json, NULL, NULL) < 0 && fine) {
         payment_unanswered(self, true, "bad_answer", STR("The gateway's answer is not JSON."));

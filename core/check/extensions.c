@@ -1,7 +1,7 @@
 /*
  * extensions.c — timers, the pool and the HTTP client, watched: called on [main] only, a timer
  * stopped and a request given up while they are there; and their callbacks are crossings like any
- * other.
+ * other. A pause is asked for while the job is open.
  */
 #include "check/tell.h"
 #include "check/watch.h"
@@ -15,6 +15,7 @@ static struct runner *the_runner;
 static const hub_timer_api *timers;
 static const hub_pool_api *pool;
 static const hub_http_api *http;
+static const hub_account_api *account;
 static struct list running; /* watched timers; [main] */
 static struct list calls;   /* watched requests; [main] */
 
@@ -215,6 +216,18 @@ static void http_cancel(hub_http_call *call)
     side_set(before);
 }
 
+/* --- Accounts ----------------------------------------------------------------------------------*/
+
+static int32_t account_pause(hub_job *job, uint64_t delay_ms)
+{
+    enum side before = side_set(SIDE_HOST);
+    guard_point();
+    struct guard *guard = guard_of(job, "hub.account/1 pause()");
+    int32_t called = guard ? account->pause(guard_real(guard), delay_ms) : HUB_CALL_CLOSED;
+    side_set(before);
+    return called;
+}
+
 /* --- All of them -------------------------------------------------------------------------------*/
 
 void watch_extensions(struct runner *runner)
@@ -229,6 +242,7 @@ const void *watch_extension(const char *name, const void *real)
     static hub_timer_api watched_timers;
     static hub_pool_api watched_pool;
     static hub_http_api watched_http;
+    static hub_account_api watched_account;
     if (strcmp(name, HUB_EXT_TIMER) == 0) {
         timers = real;
         watched_timers = *timers;
@@ -248,6 +262,12 @@ const void *watch_extension(const char *name, const void *real)
         watched_http.send = http_send;
         watched_http.cancel = http_cancel;
         return &watched_http;
+    }
+    if (strcmp(name, HUB_EXT_ACCOUNT) == 0) {
+        account = real;
+        watched_account = *account;
+        watched_account.pause = account_pause;
+        return &watched_account;
     }
     if (strcmp(name, HUB_EXT_KEEP) == 0) {
         return watch_keep(real);

@@ -291,10 +291,10 @@ static const void *host_extension(const char *name)
         const char *name;
         const void *(*get)(struct runner *runner);
     } EXTENSIONS[] = {
-        {HUB_EXT_TIMER, ext_timer_init},   {HUB_EXT_POOL, ext_pool_init},
-        {HUB_EXT_HTTP, ext_http_init},     {HUB_EXT_KEEP, ext_keep_init},
-        {HUB_EXT_LEDGER, ext_ledger_init}, {HUB_EXT_NET, ext_net_init},
-        {HUB_EXT_FOLDERS, ext_folders_init},
+        {HUB_EXT_TIMER, ext_timer_init},     {HUB_EXT_POOL, ext_pool_init},
+        {HUB_EXT_HTTP, ext_http_init},       {HUB_EXT_KEEP, ext_keep_init},
+        {HUB_EXT_LEDGER, ext_ledger_init},   {HUB_EXT_NET, ext_net_init},
+        {HUB_EXT_FOLDERS, ext_folders_init}, {HUB_EXT_ACCOUNT, ext_account_init},
     };
     for (size_t i = 0; i < sizeof EXTENSIONS / sizeof EXTENSIONS[0]; i++) {
         if (name && strcmp(EXTENSIONS[i].name, name) == 0) {

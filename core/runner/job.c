@@ -158,6 +158,7 @@ int jobs_add(struct runner *runner, struct wire_frame *frame, struct job **ret_j
     job->progress_sent_ms = 0;
     job->progress = (struct job_progress){0};
     atomic_store(&job->cancelled, 0);
+    atomic_store(&job->pause_ms, 0);
     int err = job_fill(job, frame);
     if (err < 0) {
         job_rest(job);
@@ -195,6 +196,7 @@ static int send_result(struct job *self, const struct job_outcome *outcome)
     struct wire_result result = {
         .outcome = outcome->kind,
         .delay_ms = outcome->delay_ms,
+        .pause_ms = atomic_load(&self->pause_ms),
         .json = outcome->json,
         .code = outcome->code,
         .message = outcome->message,

@@ -41,8 +41,9 @@ struct job_progress {
 struct job {
     hub_job pub; /* what the connector sees; first, so that one pointer is the other */
     struct runner *runner;
-    _Atomic int state;     /* enum job_state */
-    _Atomic int cancelled; /* nobody waits for it any more */
+    _Atomic int state;         /* enum job_state */
+    _Atomic int cancelled;     /* nobody waits for it any more */
+    _Atomic uint64_t pause_ms; /* that its account's provider asks for */
     uint64_t token;
     const hub_operation *operation;
     struct list link;      /* running or free */

@@ -141,10 +141,11 @@ void host_fail_forgotten(struct job *job);
 
 /* --- Extensions --------------------------------------------------------------------------------*/
 
-const void *ext_timer_init(struct runner *runner); /* a hub_timer_api. [any] */
-const void *ext_pool_init(struct runner *runner);  /* a hub_pool_api. [any] */
-const void *ext_http_init(struct runner *runner);  /* a hub_http_api. [main] */
-const void *ext_net_init(struct runner *runner);   /* a hub_net_api. [main] */
+const void *ext_timer_init(struct runner *runner);   /* a hub_timer_api. [any] */
+const void *ext_pool_init(struct runner *runner);    /* a hub_pool_api. [any] */
+const void *ext_http_init(struct runner *runner);    /* a hub_http_api. [main] */
+const void *ext_net_init(struct runner *runner);     /* a hub_net_api. [main] */
+const void *ext_account_init(struct runner *runner); /* a hub_account_api. [any] */
 
 const void *ext_folders_init(struct runner *runner); /* a hub_folders_api. [any] */
 

@@ -89,7 +89,8 @@ void outcome_of_result(const struct attempt *attempt, const struct wire_result *
     };
     struct supervisor *supervisor = attempt->connector->supervisor;
     enum supervisor_cause cause = cause_of_stop(attempt, result->outcome);
-    struct supervisor_outcome outcome = {.token = attempt->token, .cause = cause};
+    struct supervisor_outcome outcome = {
+        .token = attempt->token, .cause = cause, .pause_ms = result->pause_ms};
     int err = check_content(supervisor, result, ret_reason);
     if (err == 0 && result->outcome == WIRE_OK) {
         err = take_artifacts(result, fds, artifacts, ret_reason);

@@ -170,8 +170,9 @@ struct supervisor_outcome {
     struct str result; /* JSON; with OK */
     struct str code;   /* with FAIL, RETRY, UNKNOWN */
     struct str message;
-    struct str details;                          /* JSON object or empty */
-    uint64_t delay_ms;                           /* with RETRY; 0: none asked for */
+    struct str details; /* JSON object or empty */
+    uint64_t delay_ms;  /* with RETRY; 0: none asked for */
+    uint64_t pause_ms;  /* that the account's provider asks for, however it ended; 0: none */
     const struct supervisor_artifact *artifacts; /* with OK */
     unsigned artifact_count;
     enum supervisor_cause cause; /* with DIED */

@@ -43,7 +43,7 @@
 
 struct wire_channel;
 
-#define WIRE_PROTOCOL       1u /* both sides must name the same */
+#define WIRE_PROTOCOL       2u /* both sides must name the same */
 #define WIRE_HEADER_LEN     16
 
 #define WIRE_INPUT_MAX      (2u << 20) /* bytes of an attempt's input */
@@ -174,6 +174,7 @@ const char *wire_mechanism_name(unsigned mechanism);
 #define WIRE_RESULT_FIELDS(F)                                                                      \
     F(u32, outcome, WIRE_OUTCOME_LAST)                                                             \
     F(u64, delay_ms, UINT64_MAX)  /* of RETRY */                                                   \
+    F(u64, pause_ms, UINT64_MAX)  /* that the account's provider asks for; 0: none */              \
     F(str, json, WIRE_RESULT_MAX) /* OK: the result; FAIL: the details */                          \
     F(str, code, WIRE_CODE_MAX)                                                                    \
     F(str, message, WIRE_MESSAGE_MAX)                                                              \

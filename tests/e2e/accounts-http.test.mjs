@@ -118,3 +118,30 @@ test('Retry-After holds its account and nobody else; then one goes first', async
   const { held_until, on_trial } = await hub.json('/v1/accounts/held');
   assert.deepEqual([held_until, on_trial], [null, false]);
 });
+
+test('a delay that is no pause is its own job\'s only', async () => {
+  await put('lagging', 'token-lagging');
+  answer = (one, response) => (one.url === '/locked' && seen.length === 1
+    ? response.writeHead(500, { 'retry-after': '2' }).end() : response.end('{}'));
+  const locked = await hub.post('http.request', { url: `${base}/locked`, retry_status: [500] },
+    { account: 'lagging' });
+  await until(async () => (await hub.job(locked.id)).state === 'scheduled', 'the job to wait');
+  assert.equal((await hub.json('/v1/accounts/lagging')).held_until, null);
+  assert.equal((await hub.finished((await request('lagging')).id, 1000 * SLOW)).state, 'succeeded');
+  assert.equal((await hub.finished(locked.id)).state, 'succeeded');
+  assert.ok(seen.at(-1).at - seen[0].at >= 2000);
+});
+
+test('a use is on record before anything leaves, whatever becomes of hubd', async () => {
+  await put('killed', 'token-killed');
+  answer = () => hub.kill(); // at once: long before a start would be written by the way
+  const { id } = await request('killed');
+  await until(() => seen.length > 0 && !hub.running, 'hubd to be gone');
+  answer = (one, response) => response.end('{}');
+  const { stateDir } = hub;
+  hub = await startHubd({ stateDir, flags: { http_allow_private: ['127.0.0.1'], retry_base_ms: 1 } });
+  assert.equal((await hub.finished(id)).state, 'succeeded');
+  const { uses } = await hub.json('/v1/accounts/killed/uses');
+  assert.deepEqual(uses.map((use) => [use.job, use.attempt, use.outcome]),
+    [[id, 2, 'succeeded'], [id, 1, 'released']]);
+});

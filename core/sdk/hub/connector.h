@@ -186,8 +186,9 @@ typedef struct hub_host {
      * a JSON object or none. [any] */
     void (*fail)(hub_job *job, hub_str code, hub_str message, hub_str details);
 
-    /* This attempt did not work out, another may. `delay_ms` is how long to wait at least (what the
-     * provider said in Retry-After); 0 leaves it to hubd's back-off. [any] */
+    /* This attempt did not work out, another may. `delay_ms` is how long this job waits at least; 0
+     * leaves it to hubd's back-off. If the provider has asked for a pause of all that we send, say
+     * so with HUB_EXT_ACCOUNT before. [any] */
     void (*retry)(hub_job *job, hub_str code, hub_str message, uint64_t delay_ms);
 
     /* Something may or may not have happened (the answer to a charge was lost) and trying again is
@@ -446,6 +447,21 @@ typedef struct hub_ledger_api {
      * return as in hub_keep_api.put(). [any] */
     int32_t (*append)(hub_job *job, hub_str kind, hub_str body, hub_keep_done *done, void *context);
 } hub_ledger_api;
+
+/* What a provider says about an account: host->extension(HUB_EXT_ACCOUNT). */
+#define HUB_EXT_ACCOUNT "hub.account/1"
+
+typedef struct hub_account_api {
+    uint32_t size;
+    uint32_t reserved;
+    /* The provider has asked for a pause (429 or 503 with Retry-After): no attempt of any job under
+     * this job's account begins before `delay_ms` has passed, at most a day; then one goes first,
+     * and the others follow once it has got through. It takes effect when the job is completed,
+     * however that is; the longest of several counts. A job without an account loses nothing by it.
+     * What concerns only this job (a record that is locked, a mailbox that is full) is retry()'s
+     * delay alone. HUB_CALL_OK, or _CLOSED after completion. [any] */
+    int32_t (*pause)(hub_job *job, uint64_t delay_ms);
+} hub_account_api;
 
 /* Connections of one's own: host->extension(HUB_EXT_NET). For protocols that are not HTTP, and for
  * libraries that speak them. The kernel confines a connector to the TCP ports of the hosts that its

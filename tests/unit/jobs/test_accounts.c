@@ -32,7 +32,8 @@ static struct jobs_account_info info_of(const struct world *w, const char *name)
 static void ask_for_pause(struct world *w, struct id id, uint64_t delay_ms)
 {
     world_finish(w, world_started(w, &id),
-                 &(struct jobs_outcome){.outcome = ATTEMPT_RETRY, .delay_ms = delay_ms});
+                 &(struct jobs_outcome){
+                     .outcome = ATTEMPT_RETRY, .delay_ms = delay_ms, .pause_ms = delay_ms});
 }
 
 static void test_in_flight(void **state)
@@ -135,6 +136,29 @@ static void test_retry_after_holds_the_account_only(void **state)
     world_end(&w, world_started(&w, &held[0]), ATTEMPT_FAILED); /* refused, but answered */
     assert_int_equal(w.running_count, 2 + 3);
     assert_false(info_of(&w, "shop").on_trial);
+    world_close(&w);
+}
+
+/* A delay is the job's own affair, a pause the account's, however the attempt ends. */
+static void test_only_a_pause_holds(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, NULL);
+    struct id late = submit(&w, "shop", "a");
+    struct id paid = submit(&w, "shop", "a");
+    world_finish(&w, world_started(&w, &late),
+                 &(struct jobs_outcome){.outcome = ATTEMPT_RETRY, .delay_ms = 5000});
+    assert_int_equal(info_of(&w, "shop").held_until, 0);
+    struct id next = submit(&w, "shop", "a");
+    assert_non_null(world_started(&w, &next));
+    world_advance(&w, 4999);
+    assert_null(world_started(&w, &late));
+    world_finish(&w, world_started(&w, &paid),
+                 &(struct jobs_outcome){.outcome = ATTEMPT_SUCCEEDED, .pause_ms = 1000});
+    assert_int_equal(info_of(&w, "shop").held_until, w.now + 1000);
+    assert_int_equal(info_of(&w, "shop").uses, 2);
+    assert_int_equal(info_of(&w, "shop").failures, 1);
     world_close(&w);
 }
 
@@ -306,14 +330,15 @@ static void end_one(struct world *w, uint64_t *seed)
                                    .cause = STR("signal")};
     if (outcome.outcome == ATTEMPT_RETRY) {
         outcome.delay_ms = retry_random(seed) % 3 * 700;
+        outcome.pause_ms = retry_random(seed) % 3 * 700;
     }
     struct watched *account = watched_of(world_row(w, &running->id)->job.account);
     if (account) {
         bool trial = account->trial == running->token;
         account->running--;
         account->trial = trial ? 0 : account->trial;
-        if (outcome.delay_ms > 0) {
-            int64_t until = w->now + (int64_t)outcome.delay_ms;
+        if (outcome.pause_ms > 0) {
+            int64_t until = w->now + (int64_t)outcome.pause_ms;
             account->half_open = true;
             account->held_until = until > account->held_until ? until : account->held_until;
         } else if (trial && outcome.outcome != ATTEMPT_RETRY &&
@@ -388,6 +413,7 @@ int main(void)
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_both_gates),
         cmocka_unit_test(test_retry_after_holds_the_account_only),
+        cmocka_unit_test(test_only_a_pause_holds),
         cmocka_unit_test(test_trial_is_asked_to_wait_again),
         cmocka_unit_test(test_trial_that_never_begins),
         cmocka_unit_test(test_pause_is_bounded),

@@ -9,7 +9,6 @@ static void test_success(void **state)
     struct id id = world_submit(&w, (struct job_record){
                                         .type = STR("image.transform"),
                                         .input = STR("{\"a\":1}"),
-                                        .account = STR("acme"),
                                         .traceparent = STR("00-a-b-01"),
                                     });
     struct running *running = world_started(&w, &id);

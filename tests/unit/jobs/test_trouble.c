@@ -213,7 +213,7 @@ static void test_inputs_beyond_the_cache(void **state)
         snprintf(input, sizeof input, "{\"number\":%d}", i);
         ids[i] = world_submit(&w, (struct job_record){
                                       .input = str_from_c(input),
-                                      .account = STR("acme"),
+                                      .account = i % 3 ? STR("acme") : (struct str){0},
                                       .traceparent = STR("00-a-b-01"),
                                       .retry_safety = i % 3,
                                   });

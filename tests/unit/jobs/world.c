@@ -60,7 +60,7 @@ static int start(void *context, const struct jobs_attempt *attempt)
     assert_null(world_started(self, &attempt->id));
     const struct row *row = world_row(self, &attempt->id);
     assert_non_null(row);
-    if (row->job.retry_safety != JOB_SAFE) {
+    if (row->job.retry_safety != JOB_SAFE || row->job.account.len > 0) {
         assert_int_equal(row->job.state, JOB_RUNNING);
         assert_int_equal(row->job.attempt, attempt->number);
     }

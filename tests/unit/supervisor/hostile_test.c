@@ -172,7 +172,7 @@ static void a_mute_runner_is_given_up(void **state)
 static void a_runner_of_another_version_is_refused(void **state)
 {
     use_runner(*state, HUB_TEST_FAKE_RUNNER "_hello");
-    assert_reason(*state, "speaks protocol 99 and ABI 1.0, hubd speaks 1 and 1.0");
+    assert_reason(*state, "speaks protocol 99 and ABI 1.0, hubd speaks 2 and 1.0");
 }
 
 static void a_program_that_is_no_runner_is_refused(void **state)
