@@ -190,6 +190,23 @@ static void finish_unfetched(struct preparation *self)
     preparation_free(self);
 }
 
+/* What its files are fetched with must not be used now, or hubd is going down. */
+static void finish_put_off(struct preparation *self)
+{
+    struct dispatch *dispatch = self->dispatch;
+    uint64_t token = self->attempt.token;
+    const struct jobs_outcome outcome = {
+        .outcome = ATTEMPT_RELEASED,
+        .untouched = true,
+        .code = str_from_c(hub_err_code(HUB_ERR_INTERRUPTED)),
+        .message = str_from_c(hub_err_title(HUB_ERR_INTERRUPTED)),
+        .delay_ms = inputs_failure(self->inputs)->delay_ms,
+    };
+
+    preparation_free(self);
+    jobs_finished(dispatch->jobs, token, &outcome);
+}
+
 static void on_inputs_open(void *context, int err, const struct hub_error *error)
 {
     struct preparation *self = context;
@@ -212,15 +229,14 @@ static void on_inputs_open(void *context, int err, const struct hub_error *error
         finish_unfetched(self);
         return;
     }
-    if (err == HUB_ERR_INTERRUPTED || err == HUB_ERR_DEADLINE_EXCEEDED) {
-        bool late = err == HUB_ERR_DEADLINE_EXCEEDED;
-        preparation_free(self);
-        finish_early(dispatch, token, late ? ATTEMPT_DEADLINE : ATTEMPT_RELEASED, err,
-                     (struct str){0});
+    if (err == HUB_ERR_INTERRUPTED) {
+        finish_put_off(self);
         return;
     }
+    bool late = err == HUB_ERR_DEADLINE_EXCEEDED;
     preparation_free(self);
-    finish_early(dispatch, token, failure(err), err, str_from_c(error->detail));
+    finish_early(dispatch, token, late ? ATTEMPT_DEADLINE : failure(err), err,
+                 late ? (struct str){0} : str_from_c(error->detail));
 }
 
 static bool copy_attempt(struct preparation *self, const struct jobs_attempt *attempt)
@@ -456,7 +472,7 @@ void dispatch_connect(struct dispatch *self, struct jobs *jobs, struct superviso
 {
     self->jobs = jobs;
     self->supervisor = supervisor;
-    fetcher_connect(self->fetcher, supervisor);
+    fetcher_connect(self->fetcher, jobs, supervisor);
 }
 
 void dispatch_free(struct dispatch *self)

@@ -19,7 +19,9 @@
 
 struct fetcher {
     struct accounts *accounts;
+    struct jobs *jobs;
     struct supervisor *supervisor;
+    bool draining;
     uint64_t bytes_max;
     uint64_t last;
     struct map fetches;  /* token → struct fetch */
@@ -33,6 +35,8 @@ struct fetch {
     struct arena arena;
     struct fetch_request request; /* texts in the arena */
     struct str input;             /* of http.request */
+    struct jobs_pass *pass;       /* under its account; NULL: it has none, or not any more */
+    bool placed;                  /* a runner has it */
     fetch_done_fn *done;
     void *context;
 };
@@ -54,8 +58,9 @@ int fetcher_new(struct accounts *accounts, uint64_t bytes_max, struct fetcher **
     return 0;
 }
 
-void fetcher_connect(struct fetcher *self, struct supervisor *supervisor)
+void fetcher_connect(struct fetcher *self, struct jobs *jobs, struct supervisor *supervisor)
 {
+    self->jobs = jobs;
     self->supervisor = supervisor;
 }
 
@@ -72,8 +77,20 @@ static struct str token_view(const uint64_t *token)
     return str_of((const char *)token, sizeof *token);
 }
 
+/* Its account is used no more. */
+static void leave(struct fetch *self, const struct jobs_outcome *outcome)
+{
+    struct jobs_pass *pass = self->pass;
+
+    self->pass = NULL;
+    if (pass != NULL) {
+        jobs_pass_end(pass, outcome);
+    }
+}
+
 static void fetch_free(struct fetch *self)
 {
+    leave(self, &(struct jobs_outcome){.outcome = ATTEMPT_CANCELLED, .untouched = true});
     map_remove(&self->fetcher->fetches, token_view(&self->token));
     list_remove(&self->link);
     arena_release(&self->arena);
@@ -130,7 +147,50 @@ static int place(struct fetch *self)
     }
     err = supervisor_start(fetcher->supervisor, &request);
     accounts_shut(fetcher->accounts);
+    self->placed = err == 0;
     return err;
+}
+
+/* To a runner, or among those that wait for room. */
+static int begin(struct fetch *self)
+{
+    int err = place(self);
+
+    if (err == HUB_ERR_AGAIN) {
+        list_append(&self->fetcher->waiting, &self->link);
+        err = 0;
+    }
+    return err;
+}
+
+static void on_pass(void *context, int err, uint64_t delay_ms)
+{
+    struct fetch *self = context;
+
+    if (err == 0) {
+        err = self->fetcher->draining ? HUB_ERR_INTERRUPTED : begin(self);
+    } else {
+        self->pass = NULL;
+    }
+    if (err == HUB_ERR_INTERRUPTED) {
+        finish(self, &(struct fetched){.err = err, .delay_ms = delay_ms, .fd = -1});
+    } else if (err < 0) {
+        finish_with(self, err);
+    }
+}
+
+static int ask_for_pass(struct fetch *self)
+{
+    const struct jobs_pass_request request = {
+        .token = self->request.token,
+        .account = self->request.account,
+        .pointer = self->request.pointer,
+    };
+    struct str unused;
+    int err = accounts_open(self->fetcher->accounts, request.account, CONNECTOR, &unused);
+
+    accounts_shut(self->fetcher->accounts);
+    return err < 0 ? err : jobs_pass_ask(self->fetcher->jobs, &request, on_pass, self, &self->pass);
 }
 
 static struct str make_input(struct fetch *self)
@@ -152,8 +212,8 @@ static struct str make_input(struct fetch *self)
 
 static bool copy_request(struct fetch *self, const struct fetch_request *request)
 {
-    struct str *texts[] = {&self->request.url, &self->request.account, &self->request.job_id,
-                           &self->request.traceparent};
+    struct str *texts[] = {&self->request.url, &self->request.account, &self->request.pointer,
+                           &self->request.job_id, &self->request.traceparent};
 
     self->request = *request;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -187,11 +247,7 @@ int fetch_start(struct fetcher *self, const struct fetch_request *request, fetch
         err = map_put(&self->fetches, token_view(&fetch->token), fetch);
     }
     if (err == 0) {
-        err = place(fetch);
-    }
-    if (err == HUB_ERR_AGAIN) {
-        list_append(&self->waiting, &fetch->link);
-        err = 0;
+        err = request->account.len > 0 ? ask_for_pass(fetch) : begin(fetch);
     }
     if (err < 0) {
         fetch_free(fetch);
@@ -277,15 +333,39 @@ static void finish_fetched(struct fetch *self, const struct supervisor_outcome *
     finish(self, &fetched);
 }
 
+/* What it was to its account. */
+static struct jobs_outcome use_of(const struct supervisor_outcome *outcome)
+{
+    static const enum attempt_outcome KINDS[] = {
+        [SUPERVISOR_OK] = ATTEMPT_SUCCEEDED, [SUPERVISOR_FAIL] = ATTEMPT_FAILED,
+        [SUPERVISOR_RETRY] = ATTEMPT_RETRY,  [SUPERVISOR_UNKNOWN] = ATTEMPT_UNKNOWN,
+        [SUPERVISOR_DIED] = ATTEMPT_CRASHED,
+    };
+    bool cancelled =
+        outcome->kind == SUPERVISOR_DIED && outcome->cause == SUPERVISOR_CAUSE_CANCELLED;
+    bool late = outcome->kind == SUPERVISOR_DIED && outcome->cause == SUPERVISOR_CAUSE_DEADLINE;
+
+    return (struct jobs_outcome){
+        .outcome = cancelled ? ATTEMPT_CANCELLED
+                   : late    ? ATTEMPT_DEADLINE
+                             : KINDS[outcome->kind],
+        .pause_ms = outcome->pause_ms,
+    };
+}
+
 void fetcher_finished(struct fetcher *self, const struct supervisor_outcome *outcome)
 {
+    const struct jobs_outcome use = use_of(outcome);
     struct fetch *fetch = map_get(&self->fetches, token_view(&outcome->token));
 
     if (fetch == NULL) {
         for (unsigned i = 0; i < outcome->artifact_count; i++) {
             close(outcome->artifacts[i].fd);
         }
-    } else if (outcome->kind == SUPERVISOR_OK) {
+        return;
+    }
+    leave(fetch, &use);
+    if (outcome->kind == SUPERVISOR_OK) {
         finish_fetched(fetch, outcome);
     } else if (outcome->kind == SUPERVISOR_DIED) {
         finish_with(fetch, DEATHS[outcome->cause]);
@@ -305,7 +385,7 @@ void fetcher_finished(struct fetcher *self, const struct supervisor_outcome *out
 
 void fetch_cancel(struct fetch *self)
 {
-    if (list_linked(&self->link)) {
+    if (!self->placed) {
         finish_with(self, HUB_ERR_CANCELLED);
     } else {
         supervisor_cancel(self->fetcher->supervisor, self->token);
@@ -316,6 +396,7 @@ void fetcher_drain(struct fetcher *self)
 {
     struct list *link;
 
+    self->draining = true;
     while ((link = list_first(&self->waiting)) != NULL) {
         finish_with(CONTAINER_OF(link, struct fetch, link), HUB_ERR_INTERRUPTED);
     }

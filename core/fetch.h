@@ -9,6 +9,9 @@
  *         → on_fetched(context, &fetched)               exactly once if it returned 0
  *     fetch_cancel(fetch);                              // on_fetched comes, perhaps inside
  *
+ * Under an account it is a use of it, as an attempt is: through the account's limits and pauses,
+ * and on record before anything leaves (jobs_pass_ask()).
+ *
  *     fetcher_finished(fetcher, outcome);               // what the supervisor says of such a token
  *     fetcher_capacity(fetcher, connector);             // there may be room for those that wait
  *
@@ -20,6 +23,7 @@
 #define HUB_FETCH_H
 
 #include "accounts/accounts.h"
+#include "jobs/jobs.h"
 #include "supervisor/supervisor.h"
 
 #define FETCH_TOKEN ((uint64_t)1 << 63)
@@ -30,7 +34,9 @@ struct fetch;
 struct fetch_request {
     struct str url;
     struct str account; /* name of one of the http connector; or none */
-    struct str job_id;  /* on whose behalf */
+    struct str pointer; /* JSON Pointer of the file in the input */
+    uint64_t token;     /* of the engine's attempt on whose behalf it is; */
+    struct str job_id;
     uint32_t attempt;
     uint32_t max_attempts;
     struct str traceparent;
@@ -41,7 +47,7 @@ struct fetch_request {
 struct fetched {
     int err;           /* 0, or HUB_ERR_FETCH_FAILED, HUB_ERR_CANCELLED, HUB_ERR_INTERRUPTED */
     bool retryable;    /* with FETCH_FAILED: another time it may work */
-    uint64_t delay_ms; /* but not before; 0: nothing was said */
+    uint64_t delay_ms; /* with FETCH_FAILED, INTERRUPTED: but not before; 0: nothing was said */
     struct str code;   /* the http connector's, or of how its attempt ended */
     struct str message;
     struct str details; /* JSON object, or empty */
@@ -54,12 +60,12 @@ typedef void fetch_done_fn(void *context, const struct fetched *fetched);
 /* Fetches files of at most `bytes_max`. `accounts` and `supervisor` are borrowed. */
 HUB_MUST_CHECK int fetcher_new(struct accounts *accounts, uint64_t bytes_max,
                                struct fetcher **ret_self);
-void fetcher_connect(struct fetcher *self, struct supervisor *supervisor);
+void fetcher_connect(struct fetcher *self, struct jobs *jobs, struct supervisor *supervisor);
 void fetcher_free(struct fetcher *self); /* nothing may be under way */
 
 /* HUB_ERR_NOMEM, HUB_ERR_UNKNOWN_TYPE (there is no http connector), HUB_ERR_UNKNOWN_ACCOUNT,
- * HUB_ERR_UNUSABLE_ACCOUNT: then `done` does not come. If the connector has no room the fetch
- * waits. */
+ * HUB_ERR_UNUSABLE_ACCOUNT, HUB_ERR_UNAVAILABLE: then `done` does not come. If the connector has no
+ * room the fetch waits. */
 HUB_MUST_CHECK int fetch_start(struct fetcher *self, const struct fetch_request *request,
                                fetch_done_fn *done, void *context, struct fetch **ret_fetch);
 void fetch_cancel(struct fetch *fetch);

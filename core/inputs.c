@@ -268,6 +268,8 @@ static void on_fetched(void *context, const struct fetched *fetched)
     file->fetch = NULL;
     if (err == HUB_ERR_FETCH_FAILED) {
         err = note_failure(file, fetched);
+    } else if (err == HUB_ERR_INTERRUPTED) {
+        self->failure.delay_ms = fetched->delay_ms;
     } else if (err == 0) {
         file->fetched = fetched->fd;
         file->artifact.media_type = arena_str(&self->arena, fetched->media_type);
@@ -283,6 +285,8 @@ static int start_fetch(struct input_file *file, const struct jobs_attempt *attem
     const struct fetch_request request = {
         .url = file->ref->url,
         .account = file->ref->account,
+        .pointer = file->ref->pointer,
+        .token = attempt->token,
         .job_id = str_of(id, ID_TEXT_LEN),
         .attempt = attempt->number,
         .max_attempts = attempt->max_attempts,

@@ -35,7 +35,8 @@ struct inputs_deps {
     struct fetcher *fetcher;
 };
 
-/* Why a file could not be fetched: on_open came with HUB_ERR_FETCH_FAILED. */
+/* Why a file could not be fetched: on_open came with HUB_ERR_FETCH_FAILED, or (then only the delay
+ * is told) with HUB_ERR_INTERRUPTED. */
 struct inputs_failure {
     bool retryable;
     uint64_t delay_ms;  /* but not before; 0: nothing was said */

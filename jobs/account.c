@@ -22,7 +22,7 @@ static void sweep(struct jobs *jobs)
     }
     MAP_FOR_EACH(entry, &jobs->accounts) {
         struct account *account = entry->value;
-        if (account->jobs == 0 && !account->configured) {
+        if (account->jobs == 0 && account->pass_count == 0 && !account->configured) {
             unused[count++] = account;
         }
     }
@@ -45,6 +45,8 @@ static int account_new(struct jobs *jobs, struct str name, struct account **ret_
     memcpy(copy, name.ptr, name.len);
     self->name = str_of(copy, name.len);
     gate_init(&self->gate);
+    list_init(&self->passes);
+    list_init(&self->asking);
     if (timers_reserve(jobs) < 0 || map_put(&jobs->accounts, self->name, self) < 0) {
         free(self);
         return HUB_ERR_NOMEM;
@@ -105,25 +107,30 @@ static void count(struct account *self, enum attempt_outcome outcome)
         outcome != ATTEMPT_SUCCEEDED && outcome != ATTEMPT_RELEASED && outcome != ATTEMPT_CANCELLED;
 }
 
+void account_heard(struct jobs *jobs, struct account *self, bool trial,
+                   const struct jobs_outcome *outcome)
+{
+    self->gate.on_trial &= !trial;
+    if (outcome && !outcome->untouched) {
+        count(self, outcome->outcome);
+    }
+    if (outcome && outcome->pause_ms > 0) {
+        int64_t pause = outcome->pause_ms < HOLD_MAX_MS ? (int64_t)outcome->pause_ms : HOLD_MAX_MS;
+        gate_hold(jobs, &self->gate, jobs->now + pause);
+    } else if (trial) {
+        self->gate.half_open = !outcome || !got_through(outcome);
+        gate_reopen(jobs, &self->gate);
+    }
+}
+
 void account_ended(struct jobs *jobs, struct attempt *attempt, const struct jobs_outcome *outcome)
 {
     struct account *account = attempt->job->lane->key.account;
     bool trial = attempt->trial;
 
-    if (!account) {
-        return;
-    }
     attempt->trial = false;
-    account->gate.on_trial &= !trial;
-    if (outcome && !outcome->untouched) {
-        count(account, outcome->outcome);
-    }
-    if (outcome && outcome->pause_ms > 0) {
-        int64_t pause = outcome->pause_ms < HOLD_MAX_MS ? (int64_t)outcome->pause_ms : HOLD_MAX_MS;
-        gate_hold(jobs, &account->gate, jobs->now + pause);
-    } else if (trial) {
-        account->gate.half_open = !outcome || !got_through(outcome);
-        gate_reopen(jobs, &account->gate);
+    if (account) {
+        account_heard(jobs, account, trial, outcome);
     }
 }
 

@@ -6,7 +6,7 @@ hub_library(hub_job
 
 hub_library(hub_jobs
   SOURCES account.c attempt.c batches.c birth.c errand.c expand.c finish.c flows.c gate.c input.c job_index.c jobs.c lane.c load.c move.c names.c
-          purge.c queue.c request.c resolve.c schedules.c schedules_tick.c slab.c submit.c timers.c verdict.c
+          pass.c purge.c queue.c request.c resolve.c schedules.c schedules_tick.c slab.c submit.c timers.c verdict.c
   LIBS $<TARGET_NAME_IF_EXISTS:hub_store> hub_job hub_base)
 
 hub_check_headers(hub_job callback.h cron.h schedule.h)

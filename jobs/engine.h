@@ -5,6 +5,7 @@
  *     submit.c  load.c     a job comes: from a client, from the store; birth.c: what it is given
  *     queue.c   lane.c     where it waits; which one is next (names.c: types and connectors)
  *     gate.c               what holds it up there: limits of its queue, of its account (account.c)
+ *     pass.c               what an attempt does under another account
  *     timers.c             what happens at a time: due, too late, a rate's next turn
  *     input.c              what an attempt needs and may have to be read back
  *     attempt.c            an attempt: begun, handed over, on record
@@ -127,6 +128,9 @@ struct account {
     uint32_t jobs;
     uint64_t uses; /* that have ended */
     uint64_t failures;
+    unsigned pass_count; /* of any state */
+    struct list passes;  /* struct jobs_pass: those that wait */
+    struct list asking;  /* in jobs.asking, while some do */
     struct gate gate;
 };
 
@@ -317,6 +321,7 @@ struct jobs {
     unsigned connector_count;
     struct map queues;
     struct map accounts;
+    struct list asking;     /* accounts that passes wait for */
     struct map keyed_lanes; /* lanes of jobs under an account, by lane_key */
 
     struct heap open; /* connectors with room and something to start, best head first */
@@ -383,14 +388,24 @@ HUB_MUST_CHECK int account_get(struct jobs *self, struct str name, bool beyond_c
 /* An attempt begins, has ended: what that tells of its account. Without one they do nothing. */
 void account_begun(struct attempt *attempt);
 void account_ended(struct jobs *jobs, struct attempt *attempt, const struct jobs_outcome *outcome);
+/* The same for any use; `trial`: its account waits for how it ends. NULL: it came to nothing. */
+void account_heard(struct jobs *jobs, struct account *self, bool trial,
+                   const struct jobs_outcome *outcome);
 void accounts_release(struct jobs *self);
+
+/* --- pass.c ------------------------------------------------------------------------------------*/
+
+void passes_run(struct jobs *self); /* begins those that may, turns away those that had better go */
 
 /* --- gate.c ------------------------------------------------------------------------------------*/
 
 void gate_init(struct gate *self);
 void gate_configure(struct jobs *jobs, struct gate *self, const struct gate_limits *limits);
 bool gate_admits(struct jobs *jobs, struct gate *self); /* if not, it is closed */
-void gate_take(struct gate *self);                      /* an attempt begins */
+/* One more for whoever holds a place already: does what goes by time admit it? */
+bool gate_admits_more(struct jobs *jobs, struct gate *self);
+void gate_take(struct gate *self);   /* an attempt begins */
+void gate_charge(struct gate *self); /* likewise, in a place that is taken already */
 void gate_give_back(struct jobs *jobs, struct gate *self, bool started);
 void gate_reopen(struct jobs *jobs, struct gate *self); /* if it admits again */
 /* Nothing begins before `until`; then one attempt goes first. */

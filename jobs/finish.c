@@ -199,8 +199,11 @@ static enum job_state decide_retry(struct jobs *self, struct job *job, struct st
 static enum job_state decide_release(struct jobs *self, struct job *job, struct store_op *op,
                                      const struct jobs_outcome *outcome)
 {
-    (void)outcome;
     self->stats.released++;
+    if (outcome->delay_ms > 0 && !self->draining) {
+        op->job_move.run_at = self->now + (int64_t)outcome->delay_ms;
+        return JOB_SCHEDULED;
+    }
     if (job->releases < UINT8_MAX) {
         job->releases++;
     }

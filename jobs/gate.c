@@ -64,19 +64,21 @@ static bool is_blocked(const struct gate *self)
            (self->half_open && self->on_trial);
 }
 
-bool gate_admits(struct jobs *jobs, struct gate *self)
+bool gate_admits_more(struct jobs *jobs, struct gate *self)
 {
-    bool admits = !is_blocked(self);
-    int64_t wait = 0;
+    int64_t wait =
+        self->held_until > jobs->now ? self->held_until - jobs->now : rate_wait_ms(self, jobs->now);
 
-    if (admits) {
-        wait = self->held_until > jobs->now ? self->held_until - jobs->now
-                                            : rate_wait_ms(self, jobs->now);
-    }
     if (wait > 0) {
-        admits = false;
         timer_set(jobs, &self->timer, jobs->now + wait);
     }
+    return wait == 0;
+}
+
+bool gate_admits(struct jobs *jobs, struct gate *self)
+{
+    bool admits = !is_blocked(self) && gate_admits_more(jobs, self);
+
     if (admits != self->open) {
         self->open = admits;
         settle_lanes(jobs, self);
@@ -94,6 +96,11 @@ void gate_reopen(struct jobs *jobs, struct gate *self)
 void gate_take(struct gate *self)
 {
     self->taken++;
+    gate_charge(self);
+}
+
+void gate_charge(struct gate *self)
+{
     if (self->limits.rate > 0) {
         self->credit -= self->limits.rate_period_ms;
     }

@@ -53,6 +53,7 @@ int jobs_new(struct store *store, const struct jobs_config *config, const struct
     heap_init(&self->timers, timer_before);
     list_init(&self->unwritten);
     list_init(&self->again);
+    list_init(&self->asking);
     self->again_at = NEVER;
     self->purge_at = NEVER;
     engine_clock(self);
@@ -98,6 +99,7 @@ void jobs_free(struct jobs *self)
 void jobs_drain(struct jobs *self)
 {
     self->draining = true;
+    engine_wake(self);
 }
 
 void jobs_close(struct jobs *self)
@@ -187,8 +189,11 @@ int64_t jobs_tick(struct jobs *self)
     errands_again(self);
     attempts_write_late(self);
     int64_t next = NEVER;
-    if (self->ready && !self->draining) {
+    if (self->ready && self->draining) {
+        passes_run(self);
+    } else if (self->ready) {
         timers_run(self);
+        passes_run(self);
         purge_run(self);
         batches_run(self);
         next = earlier(dispatch(self), earlier(timers_next(self), self->purge_at));

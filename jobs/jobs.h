@@ -92,7 +92,7 @@ struct jobs_outcome {
     struct str code;   /* otherwise: of hub_err or the connector's own */
     struct str message;
     struct str details; /* JSON object or empty */
-    uint64_t delay_ms;  /* RETRY: at least so long; 0: none asked for */
+    uint64_t delay_ms;  /* RETRY, RELEASED: at least so long; 0: none asked for */
     uint64_t pause_ms;  /* that the account's provider asks for; 0: none */
     struct str cause;
     int cause_number;
@@ -324,6 +324,27 @@ struct jobs_account_info {
 /* All zero for a name that no job has. */
 void jobs_account_info(const struct jobs *self, struct str name,
                        struct jobs_account_info *ret_info);
+
+/* --- Files under an account --------------------------------------------------------------------*/
+
+/* What an attempt does under an account beside what it does itself: a file that its input names is
+ * fetched with credentials. It passes the account's gate as an attempt does (within the attempt's
+ * own place if it is the same account), and is on record as a use before it begins. */
+struct jobs_pass;
+struct jobs_pass_request {
+    uint64_t token; /* of the attempt, which must not end before its passes */
+    struct str account;
+    struct str pointer; /* JSON Pointer of the file in the input */
+};
+/* 0: begin now. HUB_ERR_INTERRUPTED: give the job back; it may go better in `delay_ms`, or nobody
+ * knows when (0). Then the pass is gone. */
+typedef void jobs_pass_fn(void *context, int err, uint64_t delay_ms);
+/* `begin` comes once, later, unless the pass is ended before. HUB_ERR_NOMEM, HUB_ERR_UNAVAILABLE
+ * (too many accounts), HUB_ERR_INTERRUPTED (there is no such attempt any more). */
+HUB_MUST_CHECK int jobs_pass_ask(struct jobs *self, const struct jobs_pass_request *request,
+                                 jobs_pass_fn *begin, void *context, struct jobs_pass **ret_pass);
+/* Ends it, in any state. Of the outcome count how, `untouched` and `pause_ms`. */
+void jobs_pass_end(struct jobs_pass *self, const struct jobs_outcome *outcome);
 
 struct jobs_stats {
     uint64_t submitted, started, succeeded, failed, cancelled, unknown, retried, released, crashed;

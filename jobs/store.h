@@ -88,6 +88,7 @@ enum store_op_class { STORE_READS = 0, STORE_WRITES = 1, STORE_READS_SETTLED = 2
     X(LEDGER_APPEND, ledger_append, true)                                                          \
     X(ACCOUNT_PUT, account_put, true)                                                              \
     X(ACCOUNT_DELETE, account_delete, true)                                                        \
+    X(ACCOUNT_USE, account_use, true)                                                              \
     X(SCHEDULE_PUT, schedule_put, true)                                                            \
     X(SCHEDULE_DELETE, schedule_delete, true)                                                      \
     X(SCHEDULE_PAUSE, schedule_pause, true)                                                        \
@@ -189,8 +190,8 @@ struct store_job_move {
     int64_t run_at;   /* when `to` is scheduled */
     bool has_attempt; /* `attempt` is written: inserted, or completed if it was begun */
     struct attempt_record attempt;
-    /* The attempt did nothing, so it did not use the job's account; else its use is on record
-     * with the attempt. */
+    /* The attempt did nothing, so it did not use the job's account, whatever its start said; else
+     * its use is on record with the attempt. */
     bool untouched;
     bool charge; /* the attempt counts against max_attempts */
     bool crash;  /* and as a crash */
@@ -370,11 +371,26 @@ struct store_account_delete {
     struct str name;
 };
 
-/* An attempt under an account. */
+/* A use of an account that is not an attempt itself: a file that one fetches. `key` 0: it begins,
+ * and is given one; else it ends. */
+struct store_account_use {
+    int64_t key;
+    struct str account;
+    struct id job;
+    uint32_t attempt;
+    struct str pointer; /* of the file in the job's input */
+    int64_t started_at;
+    int64_t ended_at;
+    enum attempt_outcome outcome;
+    bool untouched; /* it came to nothing: then there was none */
+};
+
+/* A use of an account: an attempt under it, or what an attempt does under it. */
 struct store_use {
     int64_t key; /* for the keyset, with started_at */
     struct id job;
     uint32_t attempt;
+    struct str pointer; /* of the file in the job's input; empty: it is the attempt itself */
     int64_t started_at;
     int64_t ended_at; /* 0: it runs, or its end is not on record */
     enum attempt_outcome outcome;

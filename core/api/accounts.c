@@ -305,7 +305,9 @@ static void append_use(struct buf *out, const struct store_use *use)
     char id[ID_TEXT_LEN + 1];
 
     id_format(&use->job, id);
-    buf_append_format(out, "{\"job\":\"%s\",\"attempt\":%u,\"at\":", id, use->attempt);
+    buf_append_format(out, "{\"job\":\"%s\",\"attempt\":%u,", id, use->attempt);
+    render_text_or_null(out, "file", use->pointer);
+    buf_append_c(out, ",\"at\":");
     clock_append_json(out, use->started_at);
     buf_append_c(out, ",\"ended_at\":");
     clock_append_json(out, use->ended_at);

@@ -80,7 +80,7 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
                 struct json_object *input, struct arena *arena, struct job_record *ret_job,
                 struct batch_bad_line *ret_bad)
 {
-    const struct job_source source = {value, text, input, false};
+    const struct job_source source = {value, text, input, false, self->api->deps.accounts};
     const struct job_type *type = type_of(self, value);
     struct job_fault fault = {0};
 
@@ -92,7 +92,7 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
         return err;
     }
     err = job_fill(&source, type, arena, ret_job, &fault);
-    if (err == HUB_ERR_INVALID_INPUT) {
+    if (err < 0 && fault.detail != NULL) {
         return bad(ret_bad, arena, "", fault.pointer, str_from_c(fault.detail));
     }
     if (err == 0 && !str_eq(ret_job->queue, self->queue)) {

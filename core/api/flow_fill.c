@@ -65,7 +65,7 @@ static int fill_record(struct api *api, struct flow_plan *plan, const struct flo
                        struct json_object *input, struct job_record *job)
 {
     struct job_fault fault = {0};
-    struct job_source source = {.json = node->json, .input = input};
+    struct job_source source = {.json = node->json, .input = input, .accounts = api->deps.accounts};
     struct buf text;
 
     buf_init(&text, BUF_NO_LIMIT);
@@ -78,7 +78,7 @@ static int fill_record(struct api *api, struct flow_plan *plan, const struct flo
     if (err == 0) {
         err = job_fill(&source, node->type, plan->arena, job, &fault);
     }
-    if (err == HUB_ERR_INVALID_INPUT && plan->err == 0) {
+    if (err < 0 && fault.detail != NULL) {
         err = flow_plan_fail(plan, node, err, fault.pointer.ptr ? fault.pointer : STR(""), "",
                              str_from_c(fault.detail));
     }

@@ -1,6 +1,6 @@
 /*
  * job_account.h — whose credentials a new job will use: the account that it names, or else its
- * connector's default one, if there is one.
+ * connector's default one, if there is one; and with whose a file of its input is fetched.
  *
  * Thread: [loop]. Private to core/api.
  */
@@ -16,5 +16,10 @@
 HUB_MUST_CHECK int job_account(const struct types *types, const struct accounts *accounts,
                                struct json_object *json, const struct job_type *type,
                                struct str *ret_name, struct hub_error *error);
+
+/* The account of this name, to be used for `connector`. Errors as above, not about a place. */
+HUB_MUST_CHECK int job_account_named(const struct accounts *accounts, struct str connector,
+                                     struct str name, const struct account **ret_account,
+                                     struct hub_error *error);
 
 #endif

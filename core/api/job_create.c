@@ -73,6 +73,16 @@ static bool input_is_valid(struct api_call *call, const struct job_type *type,
     return err == 0;
 }
 
+static void fail_place(struct api_call *call, int err, struct str pointer, struct str keyword,
+                       struct str detail)
+{
+    struct http_problem_item item = {pointer, keyword, detail};
+    struct http_problem problem = {.err = err, .detail = detail, .items = &item, .item_count = 1};
+
+    api_call_drop_json(call);
+    http_respond_problem_full(call->req, &problem);
+}
+
 static bool find_account(struct creation *creation, const struct job_type *type)
 {
     struct api_call *call = creation->call;
@@ -81,11 +91,7 @@ static bool find_account(struct creation *creation, const struct job_type *type)
                           &creation->account, &error);
 
     if (err < 0) {
-        struct http_problem_item item = {STR("/account"), STR("account"), str_from_c(error.detail)};
-        struct http_problem problem = {
-            .err = err, .detail = item.detail, .items = &item, .item_count = 1};
-        api_call_drop_json(call);
-        http_respond_problem_full(call->req, &problem);
+        fail_place(call, err, STR("/account"), STR("account"), str_from_c(error.detail));
     }
     return err == 0;
 }
@@ -153,10 +159,12 @@ static void fail_filling(struct api_call *call, const struct job_fault *fault, i
 {
     struct schema_errors errors;
 
-    if (err != HUB_ERR_INVALID_INPUT) {
+    if (fault->detail == NULL) {
         api_fail(call, err, "out of memory");
     } else if (fault->pointer.ptr == NULL) {
         api_fail(call, err, "%s", fault->detail);
+    } else if (err != HUB_ERR_INVALID_INPUT) {
+        fail_place(call, err, fault->pointer, fault->keyword, str_from_c(fault->detail));
     } else {
         schema_errors_init(&errors, 1);
         errors.items[errors.len++] = (struct schema_error){
@@ -173,7 +181,8 @@ static void submit(struct creation *creation, const struct job_type *type,
                    struct json_object *input)
 {
     struct api_call *call = creation->call;
-    const struct job_source source = {call->json, call->body, input, creation->open};
+    const struct job_source source = {call->json, call->body, input, creation->open,
+                                      call->api->deps.accounts};
     struct store_op *op = store_op_new(STORE_JOB_INSERT);
     struct job_fault fault = {0};
     int err = HUB_ERR_NOMEM;

@@ -1,6 +1,7 @@
 #include "api/job_fill.h"
 
 #include "api/input_refs.h"
+#include "api/job_account.h"
 #include "api/json_span.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -181,23 +182,48 @@ static bool is_base64(struct str text)
     return err != HUB_ERR_INVALID_INPUT;
 }
 
-static int fault_not_base64(struct arena *arena, struct str pointer, struct job_fault *ret_fault)
+/* About the member `member` of the file at `pointer`. Gives `err` back. */
+static int fault_of_file(struct arena *arena, struct str pointer, const char *member,
+                         struct job_fault *ret_fault, int err)
 {
-    static const char PREFIX[] = "/input";
-    size_t len = sizeof PREFIX - 1 + pointer.len;
-    char *whole = arena_alloc(arena, len + 1);
+    struct buf whole;
 
-    if (whole == NULL) {
-        return HUB_ERR_NOMEM;
+    buf_init(&whole, 64 * 1024);
+    buf_append_format(&whole, "/input%.*s%s", STR_ARG(pointer), member);
+    ret_fault->pointer = arena_str(arena, buf_view(&whole));
+    buf_release(&whole);
+    return ret_fault->pointer.ptr != NULL && ret_fault->detail != NULL ? err : HUB_ERR_NOMEM;
+}
+
+/* The account that a file is fetched with is one of the connector that fetches. */
+static int check_file_account(const struct job_source *source, const struct file_ref *ref,
+                              struct arena *arena, struct job_fault *ret_fault)
+{
+    const struct account *account;
+    struct hub_error error;
+    int err = job_account_named(source->accounts, STR("http"), ref->account, &account, &error);
+
+    if (err < 0) {
+        *ret_fault = (struct job_fault){
+            .keyword = STR("account"),
+            .detail = arena_strdup(arena, str_from_c(error.detail)),
+        };
+        err = fault_of_file(arena, ref->pointer, "/account", ret_fault, err);
     }
-    memcpy(whole, PREFIX, sizeof PREFIX - 1);
-    memcpy(whole + sizeof PREFIX - 1, pointer.ptr, pointer.len);
-    *ret_fault = (struct job_fault){
-        .pointer = str_of(whole, len),
-        .keyword = STR("contentEncoding"),
-        .detail = "data: must be Base64 with padding (RFC 4648, section 4)",
-    };
-    return HUB_ERR_INVALID_INPUT;
+    return err;
+}
+
+static int check_file(const struct job_source *source, const struct file_ref *ref,
+                      struct arena *arena, struct job_fault *ret_fault)
+{
+    if (ref->kind == FILE_REF_DATA && !is_base64(ref->data)) {
+        *ret_fault = (struct job_fault){
+            .keyword = STR("contentEncoding"),
+            .detail = "data: must be Base64 with padding (RFC 4648, section 4)",
+        };
+        return fault_of_file(arena, ref->pointer, "", ret_fault, HUB_ERR_INVALID_INPUT);
+    }
+    return ref->account.len > 0 ? check_file_account(source, ref, arena, ret_fault) : 0;
 }
 
 /* The artifacts that the input names; files of other jobs and bytes in place are found later. */
@@ -224,8 +250,9 @@ static int fill_files(const struct job_source *source, const struct job_type *ty
         if (refs[i].kind == FILE_REF_ARTIFACT) {
             ids[job->file_count++] = refs[i].artifact;
         }
-        if (refs[i].kind == FILE_REF_DATA && !is_base64(refs[i].data)) {
-            return fault_not_base64(arena, refs[i].pointer, ret_fault);
+        err = check_file(source, &refs[i], arena, ret_fault);
+        if (err < 0) {
+            return err;
         }
     }
     job->files = ids;

@@ -3,7 +3,7 @@
  * have in common.
  *
  *     type = types_find(…);                        // and the input is valid for it
- *     struct job_source source = {json, text, input};
+ *     struct job_source source = {json, text, input, open, accounts};
  *     if (job_fill(&source, type, &op->arena, &record, &fault) == HUB_ERR_INVALID_INPUT) … fault …
  *
  * Thread: [any]. Private to core/api.
@@ -11,6 +11,7 @@
 #ifndef HUB_API_JOB_FILL_H
 #define HUB_API_JOB_FILL_H
 
+#include "accounts/accounts.h"
 #include "api/types.h"
 #include "base/arena.h"
 #include "base/json.h"
@@ -19,20 +20,21 @@
 /* A value that is valid against JobCreate. */
 struct job_source {
     struct json_object *json;
-    struct str text;           /* its bytes: the input is stored as it came */
-    struct json_object *input; /* the member, or an empty object */
-    bool open;                 /* it names values of other jobs: see input_refs.h */
+    struct str text;                 /* its bytes: the input is stored as it came */
+    struct json_object *input;       /* the member, or an empty object */
+    bool open;                       /* it names values of other jobs: see input_refs.h */
+    const struct accounts *accounts; /* with which files may be fetched */
 };
 
-/* What the schemas could not see. */
+/* What the schemas could not see. Texts are in the arena, or constants. */
 struct job_fault {
     struct str pointer; /* into the value; ptr NULL: it is about the value as a whole */
     struct str keyword;
     const char *detail;
 };
 
-/* Fills all but `traceparent`, `created_by`, and what the engine gives. 0, HUB_ERR_INVALID_INPUT
- * (see `ret_fault`, whose pointer is in the arena) or HUB_ERR_NOMEM. */
+/* Fills all but `traceparent`, `created_by`, and what the engine gives. 0; HUB_ERR_NOMEM; or
+ * HUB_ERR_INVALID_INPUT, HUB_ERR_UNKNOWN_ACCOUNT, HUB_ERR_UNUSABLE_ACCOUNT: see `ret_fault`. */
 HUB_MUST_CHECK int job_fill(const struct job_source *source, const struct job_type *type,
                             struct arena *arena, struct job_record *job,
                             struct job_fault *ret_fault);

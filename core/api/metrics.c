@@ -192,6 +192,76 @@ static void append_connectors(struct buf *out, const struct api *api)
     supervisor_each(api->deps.supervisor, visit_deaths, out);
 }
 
+/* --- Accounts ----------------------------------------------------------------------------------*/
+
+#define ACCOUNT_SERIES_MAX 500 /* accounts that have lines of their own; the others share one */
+
+struct account_family {
+    const char *name, *type, *help;
+    uint64_t (*value)(const struct jobs_account_info *info);
+};
+
+static uint64_t account_uses(const struct jobs_account_info *info)
+{
+    return info->uses;
+}
+static uint64_t account_failures(const struct jobs_account_info *info)
+{
+    return info->failures;
+}
+static uint64_t account_in_flight(const struct jobs_account_info *info)
+{
+    return info->in_flight;
+}
+static uint64_t account_held(const struct jobs_account_info *info)
+{
+    return info->held_until > 0 || info->on_trial;
+}
+
+struct account_lines {
+    struct buf *out;
+    const struct jobs *jobs;
+    const struct account_family *family;
+    unsigned count;
+    uint64_t rest;
+};
+
+static void visit_account(void *context, const struct account *account)
+{
+    struct account_lines *lines = context;
+    struct jobs_account_info info;
+
+    jobs_account_info(lines->jobs, account->name, &info);
+    uint64_t value = lines->family->value(&info);
+    if (lines->count++ < ACCOUNT_SERIES_MAX) {
+        labelled(lines->out, lines->family->name, "account", account->name, "", value);
+    } else {
+        lines->rest += value;
+    }
+}
+
+static void append_accounts(struct buf *out, const struct api *api)
+{
+    static const struct account_family FAMILIES[] = {
+        {"account_uses_total", "counter", "Attempts and fetches under an account that have ended.",
+         account_uses},
+        {"account_failures_total", "counter", "Those of them that did not succeed.",
+         account_failures},
+        {"account_in_flight", "gauge", "Attempts and fetches under an account.", account_in_flight},
+        {"account_held", "gauge", "1 while an account's provider has asked for a pause.",
+         account_held},
+    };
+
+    for (size_t i = 0; i < sizeof FAMILIES / sizeof FAMILIES[0]; i++) {
+        struct account_lines lines = {.out = out, .jobs = api->deps.jobs, .family = &FAMILIES[i]};
+        head(out, FAMILIES[i].name, FAMILIES[i].type, FAMILIES[i].help);
+        accounts_each(api->deps.accounts, visit_account, &lines);
+        if (lines.count > ACCOUNT_SERIES_MAX) { /* no account can be called so */
+            labelled(out, FAMILIES[i].name, "account", STR("*"), "", lines.rest);
+        }
+    }
+}
+
 static void append_store(struct buf *out, const struct api *api)
 {
     struct store_stats stats;
@@ -248,6 +318,7 @@ void api_metrics(struct api_call *call)
     head(&body, "queue_jobs", "gauge", "Unfinished jobs by queue and state.");
     jobs_each_queue(api->deps.jobs, visit_queue, &body);
     append_connectors(&body, api);
+    append_accounts(&body, api);
     append_store(&body, api);
     append_http(&body, http_server_stats(api->server));
 

@@ -65,7 +65,7 @@ static int fill(const struct api *api, const struct job_source *source, const st
         return err;
     }
     err = job_fill(source, type, arena, ret_job, &unseen);
-    if (err == HUB_ERR_INVALID_INPUT) {
+    if (err < 0 && unseen.detail != NULL) {
         return fault(ret_fault, "/template", unseen.pointer.ptr ? unseen.pointer : STR(""),
                      unseen.keyword.ptr ? unseen.keyword : STR("template"),
                      str_from_c(unseen.detail));
@@ -77,7 +77,7 @@ static int make_job(struct api *api, struct json_object *template, struct str te
                     struct str created_by, struct store_op **ret_op,
                     struct template_fault *ret_fault)
 {
-    struct job_source source = {.json = template, .text = text};
+    struct job_source source = {.json = template, .text = text, .accounts = api->deps.accounts};
     struct json_object *empty = NULL;
     struct str name = {0};
 

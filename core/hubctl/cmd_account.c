@@ -399,10 +399,8 @@ static int run_remove(struct app *app, const struct options *options)
 }
 
 static const struct column use_columns[] = {
-    {"WHEN", .keep = true},
-    {"JOB", .keep = true},
-    {"ATTEMPT", .rank = 1, .align = ALIGN_RIGHT},
-    {"OUTCOME", .keep = true},
+    {"WHEN", .keep = true}, {"JOB", .keep = true},     {"ATTEMPT", .rank = 1, .align = ALIGN_RIGHT},
+    {"FILE", .rank = 2},    {"OUTCOME", .keep = true},
 };
 
 static void add_use(struct table *table, struct json_object *use)
@@ -418,6 +416,7 @@ static void add_use(struct table *table, struct json_object *use)
     json_get_i64(use, "attempt", &attempt);
     table_cell(table, STYLE_PLAIN, text_member(use, "job"));
     buf_append_i64(table_cell_begin(table, STYLE_PLAIN), attempt);
+    table_cell(table, STYLE_PLAIN, text_member(use, "file"));
     table_cell(table, STYLE_PLAIN, outcome.len > 0 ? outcome : STR("not known yet"));
 }
 

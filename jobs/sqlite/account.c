@@ -88,6 +88,14 @@ int lite_account_list(struct lite *self, struct store_op *op)
 
 /* --- Uses --------------------------------------------------------------------------------------*/
 
+static int drop_use(struct lite *self, int64_t key)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_USE_DROP);
+
+    lite_bind_int(&call, key);
+    return lite_run(&call);
+}
+
 int lite_account_used(struct lite *self, const struct lite_job *job,
                       const struct store_job_move *move)
 {
@@ -98,12 +106,7 @@ int lite_account_used(struct lite *self, const struct lite_job *job,
         return 0;
     }
     if (move->untouched) {
-        /* Its start may be on record, as a use that might have been. */
-        struct lite_call end = lite_call(&self->writer, LITE_USE_END);
-        lite_bind_int(&end, key);
-        lite_bind_int(&end, attempt->finished_at);
-        lite_bind_int(&end, attempt->outcome);
-        return lite_run(&end);
+        return drop_use(self, key); /* its start may have been on record as one */
     }
     struct lite_call call = lite_call(&self->writer, LITE_USE_PUT);
     lite_bind_int(&call, key);
@@ -113,6 +116,43 @@ int lite_account_used(struct lite *self, const struct lite_job *job,
     lite_bind_int(&call, attempt->finished_at);
     lite_bind_int(&call, attempt->outcome);
     return lite_run(&call);
+}
+
+static int begin_use(struct lite *self, struct store_account_use *use)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_USE_BEGIN);
+
+    lite_bind_text(&call, use->account);
+    lite_bind_id(&call, &use->job);
+    lite_bind_int(&call, use->started_at);
+    lite_bind_int(&call, use->attempt);
+    lite_bind_text(&call, use->pointer);
+    int got = lite_step(&call);
+    if (got > 0) {
+        use->key = lite_int(&call);
+    }
+    lite_end(&call);
+    return got < 0 ? got : 0;
+}
+
+static int end_use(struct lite *self, const struct store_account_use *use)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_USE_END);
+
+    lite_bind_int(&call, use->key);
+    lite_bind_int(&call, use->ended_at);
+    lite_bind_int(&call, use->outcome);
+    return lite_run(&call);
+}
+
+int lite_account_use(struct lite *self, struct store_op *op)
+{
+    struct store_account_use *use = &op->account_use;
+
+    if (use->key == 0) {
+        return begin_use(self, use);
+    }
+    return use->untouched ? drop_use(self, use->key) : end_use(self, use);
 }
 
 int lite_account_purge(struct lite *self, struct store_purge *purge)
@@ -137,6 +177,7 @@ int lite_account_uses(struct lite *self, struct store_op *op)
     struct lite_rows rows = {.arena = &op->arena, .size = sizeof(struct store_use)};
     unsigned limit = uses->limit < STORE_LIMIT_MAX ? uses->limit : STORE_LIMIT_MAX;
     struct lite_call call = lite_call(&self->reader, LITE_USE_LIST);
+    bool ok = true;
     int got;
 
     lite_bind_text(&call, uses->name);
@@ -155,10 +196,13 @@ int lite_account_uses(struct lite *self, struct store_op *op)
         use->started_at = lite_int(&call);
         use->ended_at = lite_int(&call);
         use->outcome = (enum attempt_outcome)lite_int(&call);
+        uint32_t attempt = (uint32_t)lite_int(&call);
+        use->pointer = lite_copy(&call, &op->arena, &ok);
+        use->attempt = use->key < 0 ? attempt : use->attempt;
     }
     lite_end(&call);
     uses->ret_uses = rows.items;
     uses->ret_count = rows.len;
     uses->ret_more = got > 0;
-    return got < 0 ? got : 0;
+    return !ok ? HUB_ERR_NOMEM : got < 0 ? got : 0;
 }

@@ -304,6 +304,7 @@ int lite_ledger_verify(struct lite *self, struct store_op *op);
 int lite_account_put(struct lite *self, struct store_op *op);
 int lite_account_delete(struct lite *self, struct store_op *op);
 int lite_account_list(struct lite *self, struct store_op *op);
+int lite_account_use(struct lite *self, struct store_op *op);
 int lite_account_uses(struct lite *self, struct store_op *op);
 /* Puts the use of the job's account on record, if it names one and `move` writes an attempt that
  * used it. */

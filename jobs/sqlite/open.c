@@ -62,6 +62,7 @@ static lite_op_fn *const functions[STORE_OP_COUNT] = {
     [STORE_LEDGER_VERIFY] = lite_ledger_verify,
     [STORE_ACCOUNT_PUT] = lite_account_put,
     [STORE_ACCOUNT_DELETE] = lite_account_delete,
+    [STORE_ACCOUNT_USE] = lite_account_use,
     [STORE_SCHEDULE_PUT] = lite_schedule_put,
     [STORE_SCHEDULE_DELETE] = lite_schedule_delete,
     [STORE_SCHEDULE_PAUSE] = lite_schedule_pause,

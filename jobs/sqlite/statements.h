@@ -267,11 +267,16 @@
       "SELECT name, connector, sealed, is_default, in_flight, rate, rate_period_ms, created_at,"   \
       " updated_at FROM account ORDER BY name")                                                    \
     X(USE_PUT, LITE_WRITER,                                                                        \
-      "INSERT INTO account_use VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET"          \
-      " ended_at = ?5, outcome = ?6")                                                              \
+      "INSERT INTO account_use (key, account, job, started_at, ended_at, outcome)"                 \
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET ended_at = ?5, outcome = ?6")    \
+    X(USE_BEGIN, LITE_WRITER,                                                                      \
+      "INSERT INTO account_use (key, account, job, started_at, ended_at, outcome, attempt,"        \
+      " pointer) SELECT min(coalesce(min(key), 0), 0) - 1, ?1, ?2, ?3, 0, 0, ?4, ?5"               \
+      " FROM account_use RETURNING key")                                                           \
     X(USE_END, LITE_WRITER, "UPDATE account_use SET ended_at = ?2, outcome = ?3 WHERE key = ?1")   \
+    X(USE_DROP, LITE_WRITER, "DELETE FROM account_use WHERE key = ?")                              \
     X(USE_LIST, LITE_READER,                                                                       \
-      "SELECT key, job, started_at, ended_at, outcome FROM account_use"                            \
+      "SELECT key, job, started_at, ended_at, outcome, attempt, pointer FROM account_use"          \
       " WHERE account = ? AND (started_at, key) < (?, ?)"                                          \
       " ORDER BY account DESC, started_at DESC, key DESC LIMIT ?")                                 \
     X(USE_PURGE, LITE_WRITER,                                                                      \

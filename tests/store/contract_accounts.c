@@ -180,10 +180,53 @@ static void test_an_untouched_attempt_is_none(void **state)
     assert_int_equal(uses(h, "shop", 10, NULL)->ret_count, 0);
     start(h, id, 2);
     end(h, id, 2, ATTEMPT_RELEASED, true);
+    assert_int_equal(uses(h, "shop", 10, NULL)->ret_count, 0); /* it was only about to be one */
+}
+
+/* A file that attempt 3 of the job fetches; `key` 0: it begins. */
+static int64_t fetch(struct harness *h, struct id id, int64_t key, bool untouched)
+{
+    struct store_op *op = harness_op(h, STORE_ACCOUNT_USE);
+
+    h->now += 10;
+    op->account_use = (struct store_account_use){
+        .key = key,
+        .account = STR("shop"),
+        .job = id,
+        .attempt = 3,
+        .pointer = STR("/image"),
+        .started_at = h->now,
+        .ended_at = key ? h->now : 0,
+        .outcome = key ? ATTEMPT_SUCCEEDED : 0,
+        .untouched = untouched,
+    };
+    assert_int_equal(harness_run(h, op), 0);
+    return op->account_use.key;
+}
+
+static void test_files_are_uses_too(void **state)
+{
+    struct harness *h = *state;
+    struct id id = insert_under(h, "shop");
+    int64_t first = fetch(h, id, 0, false);
+    int64_t second = fetch(h, id, 0, false);
+    int64_t third = fetch(h, id, 0, false);
+
+    start(h, id, 1);
+    assert_true(first != second && second != third && first != third);
+    fetch(h, id, second, false);
+    fetch(h, id, third, true);
     const struct store_account_uses *got = uses(h, "shop", 10, NULL);
-    assert_int_equal(got->ret_count, 1);
-    assert_int_equal(got->ret_uses[0].outcome, ATTEMPT_RELEASED);
-    assert_int_equal(got->ret_uses[0].ended_at, h->now);
+    assert_int_equal(got->ret_count, 3);
+    assert_true(str_eq(got->ret_uses[0].pointer, STR("")));
+    assert_int_equal(got->ret_uses[0].attempt, 1);
+    assert_int_equal(got->ret_uses[1].key, second);
+    assert_int_equal(got->ret_uses[1].outcome, ATTEMPT_SUCCEEDED);
+    assert_int_equal(got->ret_uses[2].key, first);
+    assert_id(got->ret_uses[2].job, id);
+    assert_int_equal(got->ret_uses[2].attempt, 3);
+    assert_int_equal(got->ret_uses[2].ended_at, 0);
+    assert_true(str_eq(got->ret_uses[2].pointer, STR("/image")));
 }
 
 static void test_uses_come_in_pages(void **state)
@@ -248,6 +291,7 @@ int contract_accounts(void)
         STORE_TEST(test_one_default_a_connector),
         STORE_TEST(test_each_attempt_is_a_use),
         STORE_TEST(test_an_untouched_attempt_is_none),
+        STORE_TEST(test_files_are_uses_too),
         STORE_TEST(test_uses_come_in_pages),
         STORE_TEST(test_uses_outlive_job_and_account_for_their_time),
     };

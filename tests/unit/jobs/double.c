@@ -378,6 +378,14 @@ static void apply(struct store *self, struct store_op *op)
         self->purges++;
         op->purge.ret_more = self->purge_more;
         break;
+    case STORE_ACCOUNT_USE:
+        if (op->account_use.key == 0) {
+            op->account_use.key = -++self->uses_begun;
+        } else {
+            self->uses_ended++;
+            self->uses_dropped += op->account_use.untouched;
+        }
+        break;
     case STORE_BLOB_DISCARD:
         self->discarded += op->blob_discard.count;
         break;

@@ -46,6 +46,7 @@ struct store {
     int insert_error; /* every insert does */
     int read_error;
     unsigned purges, starts, moves, inserts, discarded, batches;
+    unsigned uses_begun, uses_ended, uses_dropped;
     bool purge_more;
     int (*spoil)(struct store_op *op); /* what a move is answered with; 0: as it should be */
 };

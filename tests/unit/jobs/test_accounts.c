@@ -162,6 +162,145 @@ static void test_only_a_pause_holds(void **state)
     world_close(&w);
 }
 
+/* --- Passes ------------------------------------------------------------------------------------*/
+
+struct pass_told {
+    int err; /* 1: nothing yet */
+    uint64_t delay_ms;
+};
+
+static void on_pass(void *context, int err, uint64_t delay_ms)
+{
+    struct pass_told *told = context;
+
+    assert_int_equal(told->err, 1); /* once */
+    *told = (struct pass_told){err, delay_ms};
+}
+
+static struct jobs_pass *ask(struct world *w, struct id id, const char *account,
+                             struct pass_told *told)
+{
+    const struct jobs_pass_request request = {
+        .token = world_started(w, &id)->token,
+        .account = str_from_c(account),
+        .pointer = STR("/file"),
+    };
+    struct jobs_pass *pass;
+
+    *told = (struct pass_told){.err = 1};
+    assert_int_equal(jobs_pass_ask(w->jobs, &request, on_pass, told, &pass), 0);
+    assert_int_equal(told->err, 1);
+    world_settle(w);
+    return pass;
+}
+
+static void end_pass(struct world *w, struct jobs_pass *pass, const struct jobs_outcome *outcome)
+{
+    jobs_pass_end(pass, outcome);
+    world_settle(w);
+}
+
+static const struct jobs_outcome FETCHED = {.outcome = ATTEMPT_SUCCEEDED};
+
+static void test_pass_waits_for_its_account(void **state)
+{
+    (void)state;
+    struct world w;
+    struct pass_told first, second;
+    world_open(&w, NULL);
+    set_limits(&w, "shop", 1, 0);
+    struct id none = submit(&w, "", "a");
+    w.hold = true;
+    struct jobs_pass *one = ask(&w, none, "shop", &first);
+    assert_int_equal(first.err, 1); /* its use is not on record */
+    w.hold = false;
+    world_settle(&w);
+    assert_int_equal(first.err, 0);
+    assert_int_equal(w.store->uses_begun, 1);
+    struct jobs_pass *two = ask(&w, none, "shop", &second);
+    struct id job = submit(&w, "shop", "a");
+    assert_int_equal(second.err, 1);
+    assert_null(world_started(&w, &job));
+    assert_int_equal(info_of(&w, "shop").in_flight, 1);
+    end_pass(&w, one, &FETCHED);
+    assert_int_equal(second.err, 0);
+    assert_null(world_started(&w, &job));
+    end_pass(&w, two, &(struct jobs_outcome){.outcome = ATTEMPT_CANCELLED, .untouched = true});
+    assert_non_null(world_started(&w, &job));
+    assert_int_equal(w.store->uses_ended, 2);
+    assert_int_equal(w.store->uses_dropped, 1);
+    assert_int_equal(info_of(&w, "shop").uses, 1);
+
+    one = ask(&w, none, "shop", &first); /* given up while it waits, and while it is written */
+    end_pass(&w, one, &FETCHED);
+    world_end(&w, world_started(&w, &job), ATTEMPT_SUCCEEDED);
+    w.hold = true;
+    two = ask(&w, none, "shop", &second);
+    jobs_pass_end(two, &FETCHED);
+    w.hold = false;
+    world_settle(&w);
+    assert_int_equal(first.err, 1);
+    assert_int_equal(second.err, 1);
+    assert_int_equal(w.store->uses_dropped, 2);
+    assert_int_equal(info_of(&w, "shop").in_flight, 0);
+    world_close(&w);
+}
+
+static void test_pass_is_turned_away(void **state)
+{
+    (void)state;
+    struct world w;
+    struct pass_told told, line[17];
+    struct jobs_pass *passes[17];
+    world_open(&w, NULL);
+    struct id none = submit(&w, "", "a");
+    struct jobs_pass *pass = ask(&w, none, "shop", &told);
+    end_pass(&w, pass, &(struct jobs_outcome){.outcome = ATTEMPT_RETRY, .pause_ms = 3000});
+    world_advance(&w, 1000);
+    (void)ask(&w, none, "shop", &told); /* the provider has asked for a pause */
+    assert_int_equal(told.err, HUB_ERR_INTERRUPTED);
+    assert_int_equal(told.delay_ms, 2000);
+
+    set_limits(&w, "narrow", 1, 0);
+    struct id own = submit(&w, "narrow", "a");
+    pass = ask(&w, own, "narrow", &told); /* within the place that the attempt holds */
+    assert_int_equal(told.err, 0);
+    end_pass(&w, pass, &FETCHED);
+    struct id other = submit(&w, "other", "a");
+    (void)ask(&w, other, "narrow", &told); /* that one might wait for us */
+    assert_int_equal(told.err, HUB_ERR_INTERRUPTED);
+    assert_int_equal(told.delay_ms, 0);
+
+    for (int i = 0; i < 17; i++) {
+        passes[i] = ask(&w, none, "narrow", &line[i]);
+    }
+    assert_int_equal(line[15].err, 1);
+    assert_int_equal(line[16].err, HUB_ERR_INTERRUPTED); /* the line is long enough */
+    jobs_drain(w.jobs);
+    world_settle(&w);
+    for (int i = 0; i < 16; i++) {
+        assert_non_null(passes[i]);
+        assert_int_equal(line[i].err, HUB_ERR_INTERRUPTED);
+    }
+    world_close(&w);
+}
+
+static void test_released_until(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, NULL);
+    struct id id = submit(&w, "", "a");
+    world_finish(
+        &w, world_started(&w, &id),
+        &(struct jobs_outcome){.outcome = ATTEMPT_RELEASED, .untouched = true, .delay_ms = 2000});
+    world_advance(&w, 1999);
+    assert_null(world_started(&w, &id));
+    world_advance(&w, 1);
+    assert_non_null(world_started(&w, &id));
+    world_close(&w);
+}
+
 static void test_trial_is_asked_to_wait_again(void **state)
 {
     (void)state;
@@ -414,6 +553,9 @@ int main(void)
         cmocka_unit_test(test_both_gates),
         cmocka_unit_test(test_retry_after_holds_the_account_only),
         cmocka_unit_test(test_only_a_pause_holds),
+        cmocka_unit_test(test_pass_waits_for_its_account),
+        cmocka_unit_test(test_pass_is_turned_away),
+        cmocka_unit_test(test_released_until),
         cmocka_unit_test(test_trial_is_asked_to_wait_again),
         cmocka_unit_test(test_trial_that_never_begins),
         cmocka_unit_test(test_pause_is_bounded),
