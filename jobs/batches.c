@@ -292,7 +292,7 @@ static int may_take(const struct jobs *self)
     if (!self->ready || self->draining) {
         return HUB_ERR_UNAVAILABLE;
     }
-    return store_is_full(self->store) ? HUB_ERR_STORAGE_FULL : 0;
+    return store_admits(self->store);
 }
 
 /* Forgets those whose upload nobody has continued: the purge has given them up. */

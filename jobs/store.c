@@ -18,6 +18,12 @@
 #define FULL_HOLD_NS  (250 * (int64_t)CLOCK_NS_PER_MS)
 #define IDLE_WAIT_MS  1000
 
+/* So often a store that has lost a transaction tries by itself whether it can write again. */
+#define PROOF_NS (500 * (int64_t)CLOCK_NS_PER_MS)
+
+/* So many operations of a batch may turn out to spoil it before all of it is lost. */
+#define SPOILERS_MAX 8
+
 struct store {
     struct store_backend *backend;
     struct log *log;
@@ -33,7 +39,10 @@ struct store {
     bool reader_started;
 
     int64_t room_check_due_ns; /* [store] */
+    int64_t proof_due_ns;      /* [store] while failing */
     _Atomic bool full;
+    _Atomic bool damaged;
+    _Atomic int failing; /* why the last transaction was lost; 0: it was not */
 
     _Atomic uint64_t commits, operations, failures, read_count;
     _Atomic uint64_t commit_ns_sum, commit_ns_max, batch_max;
@@ -133,8 +142,10 @@ static void check_room(struct store *self)
 
 static int apply_one(struct store *self, struct store_op *op)
 {
-    if (takes_new_work(op) && atomic_load_explicit(&self->full, memory_order_relaxed)) {
-        op->err = HUB_ERR_STORAGE_FULL;
+    int refusal = takes_new_work(op) ? store_admits(self) : 0;
+
+    if (refusal < 0) {
+        op->err = refusal;
         return 0;
     }
     if (class_of(op->kind) == STORE_READS_SETTLED) {
@@ -143,22 +154,100 @@ static int apply_one(struct store *self, struct store_op *op)
     return self->backend->vtable->apply(self->backend, op);
 }
 
-/* One transaction of what fits into it: moves that from `todo` to `batch`. 0, or why all of the
- * batch is lost. */
-static int try_batch(struct store *self, struct chain *todo, struct chain *batch, int64_t start_ns)
+/* The next transaction will perhaps succeed as it is. */
+static bool may_pass(int err)
+{
+    return hub_err_retry_class(err) == HUB_RETRY_LATER;
+}
+
+/* Applies it, unless that was found to cost the transaction. */
+static int apply_or_mark(struct store *self, struct store_op *op)
+{
+    int err = op->spoils ? 0 : apply_one(self, op);
+
+    if (err < 0 && !may_pass(err)) {
+        op->spoils = true;
+        op->err = err;
+    }
+    return err;
+}
+
+static int begin(struct store *self)
 {
     const struct store_backend_vtable *vtable = self->backend->vtable;
     int err = vtable->begin(self->backend);
 
-    do {
+    return err == 0 && atomic_load(&self->failing) != 0 ? vtable->prove(self->backend) : err;
+}
+
+/* One transaction of what fits into it: moves that from `todo` to `batch`. 0, or why all of the
+ * batch is lost. Of nothing at all: proves that there can be one. */
+static int try_batch(struct store *self, struct chain *todo, struct chain *batch, int64_t start_ns)
+{
+    int err = begin(self);
+
+    while (todo->first && batch->count < BATCH_OPS_MAX &&
+           (batch->count == 0 || clock_mono_ns() - start_ns < BATCH_NS_MAX)) {
         struct store_op *op = chain_shift(todo);
         chain_append(batch, op);
         if (err == 0) {
-            err = apply_one(self, op);
+            err = apply_or_mark(self, op);
         }
-    } while (todo->first && batch->count < BATCH_OPS_MAX &&
-             clock_mono_ns() - start_ns < BATCH_NS_MAX);
-    return err < 0 ? err : vtable->commit(self->backend);
+    }
+    return err < 0 ? err : self->backend->vtable->commit(self->backend);
+}
+
+static void reset(struct store_op *op)
+{
+    op->err = 0;
+    op->event_seq = 0;
+    op->released = NULL;
+    op->released_count = 0;
+    op->ended = NULL;
+    op->ended_count = 0;
+    op->calls_back = false;
+}
+
+/* The same batch again, but for the operations that are marked. */
+static int try_without_spoilers(struct store *self, struct chain *batch)
+{
+    int err = begin(self);
+
+    for (struct store_op *op = batch->first; op && err == 0; op = op->next) {
+        if (!op->spoils) {
+            reset(op);
+        }
+        err = apply_or_mark(self, op);
+    }
+    return err < 0 ? err : self->backend->vtable->commit(self->backend);
+}
+
+static unsigned spoilers_in(const struct chain *batch)
+{
+    unsigned count = 0;
+
+    for (const struct store_op *op = batch->first; op; op = op->next) {
+        count += op->spoils;
+    }
+    return count;
+}
+
+/* As try_batch(): an operation that cannot be done does not take the others with it. */
+static int do_batch(struct store *self, struct chain *todo, struct chain *batch, int64_t start_ns)
+{
+    int err = try_batch(self, todo, batch, start_ns);
+    unsigned known = 0;
+
+    while (err < 0) {
+        unsigned spoilers = spoilers_in(batch);
+        if (spoilers == known || spoilers > SPOILERS_MAX) {
+            break; /* nobody in particular has failed it */
+        }
+        known = spoilers;
+        self->backend->vtable->rollback(self->backend);
+        err = try_without_spoilers(self, batch);
+    }
+    return err;
 }
 
 static void count_batch(struct store *self, const struct chain *batch, int err, int64_t ns)
@@ -182,18 +271,28 @@ static void count_batch(struct store *self, const struct chain *batch, int err, 
 static void fail_batch(struct store *self, struct chain *batch, int err)
 {
     self->backend->vtable->rollback(self->backend);
-    log_error(self->log, "store", "transaction lost", "operations=%llu error=%s",
-              (unsigned long long)batch->count, hub_err_code(err));
+    if (batch->count > 0) {
+        log_error(self->log, "store", "transaction lost", "operations=%llu error=%s",
+                  (unsigned long long)batch->count, hub_err_code(err));
+    }
+    self->proof_due_ns = clock_mono_ns() + PROOF_NS;
+    atomic_store(&self->failing, err);
     if (err == HUB_ERR_STORAGE_FULL) {
         atomic_store(&self->full, true);
         self->room_check_due_ns = clock_mono_ns() + FULL_HOLD_NS;
     }
     for (struct store_op *op = batch->first; op; op = op->next) {
+        reset(op);
         op->err = err;
-        op->event_seq = 0;
-        op->released_count = 0;
-        op->ended_count = 0;
-        op->calls_back = false;
+    }
+}
+
+/* A commit that had to prove something has. */
+static void note_success(struct store *self)
+{
+    if (atomic_load_explicit(&self->failing, memory_order_relaxed) != 0) {
+        atomic_store(&self->failing, 0);
+        log_info(self->log, "store", "writing works again", NULL);
     }
 }
 
@@ -219,13 +318,14 @@ static void run_batch(struct store *self, struct chain *todo)
     int64_t start_ns = clock_mono_ns();
 
     check_room(self);
-    int err = try_batch(self, todo, &batch, start_ns);
+    int err = do_batch(self, todo, &batch, start_ns);
 
     if (err < 0) {
         fail_batch(self, &batch, err);
     }
     count_batch(self, &batch, err, clock_mono_ns() - start_ns);
     if (err == 0) {
+        note_success(self);
         pass_reads(self, &batch);
     }
     if (!batch.first) {
@@ -233,6 +333,12 @@ static void run_batch(struct store *self, struct chain *todo)
     }
     /* The chain hangs on its first operation: one push, at most one wake. */
     mailbox_push(&self->results, &batch.first->mail);
+}
+
+static bool proof_is_due(const struct store *self)
+{
+    return atomic_load_explicit(&self->failing, memory_order_relaxed) != 0 &&
+           clock_mono_ns() >= self->proof_due_ns;
 }
 
 /* Runs all that came in. Returns false if the end mark was there. */
@@ -249,7 +355,7 @@ static bool run_writes(struct store *self, struct mail *mail)
             chain_append(&todo, CONTAINER_OF(mail, struct store_op, mail));
         }
     }
-    while (todo.first) {
+    while (todo.first || (go_on && proof_is_due(self))) {
         run_batch(self, &todo);
     }
     return go_on;
@@ -353,19 +459,26 @@ int store_new(struct store_backend *backend, mailbox_wake_fn *wake, void *wake_c
 void store_submit(struct store *self, struct store_op *op)
 {
     ASSERT_THREAD(THREAD_LOOP);
-    op->err = 0;
-    op->event_seq = 0;
-    op->released = NULL;
-    op->released_count = 0;
-    op->ended = NULL;
-    op->ended_count = 0;
-    op->calls_back = false;
+    reset(op);
+    op->spoils = false;
     atomic_fetch_add_explicit(&self->pending, 1, memory_order_relaxed);
     mailbox_push(class_of(op->kind) == STORE_READS ? &self->reads : &self->writes, &op->mail);
 }
 
+static void note_damage(struct store *self)
+{
+    if (!atomic_exchange(&self->damaged, true)) {
+        log_error(
+            self->log, "store", "the database is damaged: new jobs are refused", "what_to_do=%s",
+            "\"stop hubd, check hubd.db by sqlite3's integrity_check, restore or recover it\"");
+    }
+}
+
 static void finish_op(struct store *self, struct store_op *op)
 {
+    if (op->err == HUB_ERR_CORRUPT) {
+        note_damage(self);
+    }
     atomic_fetch_sub_explicit(&self->pending, 1, memory_order_relaxed);
     /* Not in store_submit(): done() may keep the operation and submit it again at once. */
     op->kept = false;
@@ -427,7 +540,17 @@ void store_stats(const struct store *self, struct store_stats *ret_stats)
     };
 }
 
-bool store_is_full(const struct store *self)
+int store_trouble(const struct store *self)
 {
-    return atomic_load_explicit(&self->full, memory_order_relaxed);
+    int err = store_admits(self);
+
+    return err < 0 ? err : atomic_load_explicit(&self->failing, memory_order_relaxed);
+}
+
+int store_admits(const struct store *self)
+{
+    if (atomic_load_explicit(&self->damaged, memory_order_relaxed)) {
+        return HUB_ERR_CORRUPT;
+    }
+    return atomic_load_explicit(&self->full, memory_order_relaxed) ? HUB_ERR_STORAGE_FULL : 0;
 }

@@ -21,7 +21,9 @@
  *     and does not disturb the others;
  *   - when the commit itself fails every operation of the batch gets that error
  *     (HUB_ERR_STORAGE_FULL, HUB_ERR_IO), nothing of it is visible, and the store goes on;
- *   - below the reserve of free space JOB_INSERT and ARTIFACT_INSERT fail with
+ *   - an operation that meets damaged data gets HUB_ERR_CORRUPT, and the others of its batch are
+ *     done without it; from then on new work gets that error too;
+ *   - below the reserve of free space what takes new work in (JOB_INSERT and such) fails with
  *     HUB_ERR_STORAGE_FULL at once, everything else is still tried;
  *   - a change of a job's state is conditional on the state and the attempt number that the caller
  *     believes it has (the fence): if they differ the operation fails with HUB_ERR_CONFLICT;
@@ -700,6 +702,7 @@ struct store_op {
     struct work *ended;
     unsigned ended_count;
     bool calls_back; /* a delivery (jobs/callback.h) was put on record */
+    bool spoils;     /* the store's own: it has cost its batch the transaction */
     /* Set by done(): the op is not freed after it but its caller's again, who frees it or submits
      * it once more, even inside done(). (store_submit() clears err and event_seq.) */
     bool kept;
@@ -731,6 +734,9 @@ struct store_backend_vtable {
     /* Within a transaction: what settled reads need is written. NULL: nothing to do. */
     int (*settle)(struct store_backend *self);
     int (*commit)(struct store_backend *self);
+    /* Within a transaction: writes something that says nothing, so that the commit shows whether
+     * the disk takes it. */
+    int (*prove)(struct store_backend *self);
     void (*rollback)(struct store_backend *self);
     /* [reader] Answers one read; sets op->err. */
     void (*read)(struct store_backend *self, struct store_op *op);
@@ -789,7 +795,13 @@ struct store_stats {
 };
 void store_stats(const struct store *self, struct store_stats *ret_stats); /* [any] */
 
-/* Does the last write or the watch on free space say that new work must be refused? [any] */
-bool store_is_full(const struct store *self);
+/* What is wrong with the store, 0 if nothing is [any]:
+ *   HUB_ERR_CORRUPT       something that was read is damaged. Stays until the next start: what else
+ * is damaged nobody knows. HUB_ERR_STORAGE_FULL  the last write or the watch on free space says so
+ *   HUB_ERR_IO            (or whatever it was) the last transaction was lost, and since then,
+ * though tried at least each second, none was committed */
+int store_trouble(const struct store *self);
+/* May new work be taken? 0, or why not. When writing has failed, only trying shows. [any] */
+int store_admits(const struct store *self);
 
 #endif

@@ -58,7 +58,7 @@ int submit_allowed(const struct jobs *self)
     if (!self->ready || self->draining) {
         return HUB_ERR_UNAVAILABLE;
     }
-    return store_is_full(self->store) ? HUB_ERR_STORAGE_FULL : 0;
+    return store_admits(self->store);
 }
 
 static int begin(struct jobs *self, struct store_op *op)

@@ -314,8 +314,9 @@ void api_artifact_create(struct api_call *call)
         api_fail(call, HUB_ERR_BAD_REQUEST, "Content-Type is not a media type");
         return;
     }
-    if (store_is_full(call->api->deps.store)) {
-        api_fail(call, HUB_ERR_STORAGE_FULL, "there is no space for new artifacts");
+    int refusal = store_admits(call->api->deps.store);
+    if (refusal < 0) {
+        api_fail(call, refusal, "no new artifacts are taken");
         return;
     }
     if (idempotency_read(call, &idempotency) < 0) {

@@ -17,6 +17,18 @@ void api_healthz(struct api_call *call)
     answer(call, 200, "ok");
 }
 
+static const char *word_for(int trouble)
+{
+    switch (trouble) {
+    case HUB_ERR_STORAGE_FULL:
+        return "storage_full";
+    case HUB_ERR_CORRUPT:
+        return "storage_damaged";
+    default:
+        return "storage_failing";
+    }
+}
+
 void api_readyz(struct api_call *call)
 {
     static const char *const PHASES[] = {
@@ -25,9 +37,10 @@ void api_readyz(struct api_call *call)
         [API_DRAINING] = "draining",
     };
     enum api_phase phase = call->api->phase;
+    int trouble = store_trouble(call->api->deps.store);
 
-    if (phase == API_READY && store_is_full(call->api->deps.store)) {
-        answer(call, 503, "storage_full");
+    if (phase == API_READY && trouble < 0) {
+        answer(call, 503, word_for(trouble));
     } else {
         answer(call, phase == API_READY ? 200 : 503, PHASES[phase]);
     }

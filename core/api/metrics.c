@@ -276,8 +276,13 @@ static void append_store(struct buf *out, const struct api *api)
     metric(out, "store_batch_max", "gauge", "Largest number of operations in one transaction.",
            stats.batch_max);
     metric(out, "store_pending", "gauge", "Operations not answered yet.", stats.pending);
+    int trouble = store_trouble(api->deps.store);
     metric(out, "store_full", "gauge", "1 while new work is refused for lack of space.",
-           store_is_full(api->deps.store));
+           trouble == HUB_ERR_STORAGE_FULL);
+    metric(out, "store_damaged", "gauge", "1 when the database was found to be damaged.",
+           trouble == HUB_ERR_CORRUPT);
+    metric(out, "store_failing", "gauge", "1 while nothing can be written, for another reason.",
+           trouble < 0 && trouble != HUB_ERR_STORAGE_FULL && trouble != HUB_ERR_CORRUPT);
 }
 
 static void append_http(struct buf *out, const struct http_stats *stats)

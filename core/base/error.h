@@ -76,7 +76,7 @@ enum hub_retry_class {
     X(RUNNER_EXITED, "runner_exited", 0, LATER, "The connector's process exited early")            \
     X(PROTOCOL, "protocol_error", 0, LATER, "The connector's process broke the protocol")          \
     X(OUTPUT_TOO_LARGE, "output_too_large", 0, NO, "The result is larger than allowed")            \
-    X(INTERRUPTED, "interrupted", 0, LATER, "cut short: hubd, or the process it was in, ended")       \
+    X(INTERRUPTED, "interrupted", 0, LATER, "cut short: hubd, or the process it was in, ended")    \
     X(EXPIRED, "expired", 0, NO, "The job expired before it could run")                            \
     X(CANCELLED, "cancelled", 0, NO, "The job was cancelled")                                      \
     X(OUTCOME_UNKNOWN, "outcome_unknown", 0, NO, "The outcome could not be determined")            \
@@ -89,7 +89,7 @@ enum hub_retry_class {
     /* inside hubd */                                                                              \
     X(NOMEM, "out_of_memory", 503, LATER, "Out of memory")                                         \
     X(IO, "io_error", 503, LATER, "Input/output error")                                            \
-    X(CORRUPT, "corrupt", 500, NO, "Stored data is damaged")                                       \
+    X(CORRUPT, "corrupt", 503, NO, "Stored data is damaged")                                       \
     X(LIMIT, "limit", 413, NO, "A limit was exceeded")                                             \
     X(AGAIN, "again", 0, LATER, "Not ready yet")                                                   \
     X(CLOSED, "closed", 0, LATER, "Closed")

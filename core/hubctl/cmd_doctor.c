@@ -201,6 +201,12 @@ static void check_ready(struct doctor *self)
         {STR_INIT("storage_full"),
          "Free space on the file system of hubd's state folder, or shorten the retention of jobs: "
          "new jobs are refused, running ones still end."},
+        {STR_INIT("storage_failing"), "Look at the disk of hubd's state folder (dmesg, mount "
+                                      "options): writing to it fails. hubd "
+                                      "tries again every second."},
+        {STR_INIT("storage_damaged"),
+         "Stop hubd, check hubd.db in its state folder with sqlite3's integrity_check, and restore "
+         "it from a backup or with sqlite3's .recover."},
     };
     struct json_object *health;
     struct str status = STR("");

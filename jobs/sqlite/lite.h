@@ -119,6 +119,8 @@ static inline bool lite_terminal(enum job_state state)
 
 /* migrate.c */
 HUB_MUST_CHECK int lite_migrate(struct lite_db *db, struct log *log, struct hub_error *error);
+/* Writes the version that the database has: a write that changes nothing. */
+HUB_MUST_CHECK int lite_rewrite_version(struct lite_db *db, struct hub_error *error);
 
 /* job_write.c: 1 found, 0 not there, negative. */
 int lite_job_find(struct lite *self, const struct id *id, struct arena *arena,

@@ -38,19 +38,29 @@ static int read_version(struct lite_db *db, int *ret_version, struct hub_error *
     return 0;
 }
 
+static int write_version(struct lite_db *db, int number, struct hub_error *error)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof sql, "PRAGMA user_version = %d", number);
+    return lite_db_exec(db, sql, error);
+}
+
+int lite_rewrite_version(struct lite_db *db, struct hub_error *error)
+{
+    return write_version(db, MIGRATION_COUNT, error);
+}
+
 /* Each migration is a transaction of its own, with its number. */
 static int run_migration(struct lite_db *db, int number, struct hub_error *error)
 {
-    char set_version[64];
-
-    snprintf(set_version, sizeof set_version, "PRAGMA user_version = %d", number);
     int err = lite_db_exec(db, "BEGIN IMMEDIATE", error);
     if (err < 0) {
         return err;
     }
     err = lite_db_exec(db, migrations[number - 1], error);
     if (err == 0) {
-        err = lite_db_exec(db, set_version, error);
+        err = write_version(db, number, error);
     }
     if (err == 0) {
         err = lite_db_exec(db, "COMMIT", error);

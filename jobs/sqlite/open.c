@@ -232,6 +232,15 @@ static int backend_commit(struct store_backend *backend)
     return 0;
 }
 
+/* The database's first page, as it is. */
+static int backend_prove(struct store_backend *backend)
+{
+    struct hub_error error;
+
+    ASSERT_THREAD(THREAD_STORE);
+    return lite_rewrite_version(&lite_of(backend)->writer, &error);
+}
+
 /* A connection that failed to roll back, or to write, is not trusted any more: what it believes to
  * be in the file may not be there. */
 static void backend_rollback(struct store_backend *backend)
@@ -267,6 +276,8 @@ static void backend_read(struct store_backend *backend, struct store_op *op)
 
     if (err == 0) {
         err = functions[op->kind](self, op);
+    }
+    if (!sqlite3_get_autocommit(self->reader.handle)) { /* SQLite ends it after some errors */
         call = lite_call(&self->reader, LITE_COMMIT);
         int end = lite_run(&call);
         err = err < 0 ? err : end;
@@ -311,6 +322,7 @@ static const struct store_backend_vtable vtable = {
     .apply = backend_apply,
     .settle = backend_settle,
     .commit = backend_commit,
+    .prove = backend_prove,
     .rollback = backend_rollback,
     .read = backend_read,
     .has_room = backend_has_room,

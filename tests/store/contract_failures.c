@@ -92,11 +92,11 @@ static void resubmit(struct harness *h, struct store_op *op)
 
 static void wait_for_room(struct harness *h)
 {
-    for (int i = 0; i < 400 && store_is_full(h->store); i++) {
+    for (int i = 0; i < 400 && store_trouble(h->store) != 0; i++) {
         usleep(10000); /* the watch on free space looks every 250 ms, an idle store each second */
         harness_run(h, harness_op(h, STORE_BLOB_DISCARD));
     }
-    assert_false(store_is_full(h->store));
+    assert_int_equal(store_trouble(h->store), 0);
 }
 
 static void fail_commit(struct harness *h, enum fault_call call, int rc, int expected)
@@ -167,8 +167,16 @@ static void test_disk_that_is_gone_for_a_while(void **state)
     fault_vfs_fail(FAULT_SYNC, SQLITE_IOERR_FSYNC);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(harness_run(h, harness_insert_op(h)), HUB_ERR_IO);
+        assert_int_equal(store_trouble(h->store), HUB_ERR_IO);
+        assert_int_equal(store_admits(h->store), 0);
     }
+    usleep(1200 * 1000); /* it has tried by itself meanwhile */
+    assert_int_equal(store_trouble(h->store), HUB_ERR_IO);
     fault_vfs_heal();
+    for (int i = 0; i < 400 && store_trouble(h->store) != 0; i++) {
+        usleep(10000); /* nobody asks it for anything */
+    }
+    assert_int_equal(store_trouble(h->store), 0);
     assert_int_equal(harness_state(h, id), JOB_QUEUED);
     harness_finish(h, id, JOB_SUCCEEDED);
     harness_insert(h);
@@ -251,7 +259,7 @@ static void test_full_file_system(void **state)
         }
     }
     assert_int_equal(err, HUB_ERR_STORAGE_FULL);
-    assert_true(store_is_full(h.store));
+    assert_int_equal(store_trouble(h.store), HUB_ERR_STORAGE_FULL);
     assert_true(count > 50);
     assert_true(blob_free_bytes(h.blobs) > 0);
     /* What is there can still be finished, in the reserve. */
@@ -294,14 +302,14 @@ static void test_below_the_reserve(void **state)
     struct id id = harness_insert(h);
 
     harness_reopen(h, &(struct harness_options){.reserve_bytes = UINT64_MAX - 1});
-    assert_true(store_is_full(h->store));
+    assert_int_equal(store_trouble(h->store), HUB_ERR_STORAGE_FULL);
     assert_int_equal(harness_run(h, harness_insert_op(h)), HUB_ERR_STORAGE_FULL);
     harness_finish(h, id, JOB_SUCCEEDED);
     struct store_op *del = harness_op(h, STORE_JOB_DELETE);
     del->job_delete.id = id;
     assert_int_equal(harness_run(h, del), 0);
     harness_reopen(h, &(struct harness_options){.reserve_bytes = 1});
-    assert_false(store_is_full(h->store));
+    assert_int_equal(store_trouble(h->store), 0);
     harness_insert(h);
 }
 

@@ -347,6 +347,51 @@ static void test_file_that_is_no_database(void **state)
     harness_insert(h);
 }
 
+/* An operation that meets damaged data fails alone; from then on no new work is taken. */
+static void test_damage_spoils_only_its_own(void **state)
+{
+    enum { COUNT = 40, BAD = 20 };
+    struct harness *h = *state;
+    struct store_op *ops[COUNT];
+    struct id ids[COUNT];
+    struct store_op *upload = harness_op(h, STORE_ARTIFACT_INSERT);
+    struct store_stats stats;
+
+    upload->artifact_insert.blob = harness_blob(h, "bytes");
+    upload->artifact_insert.artifact = harness_artifact(h, &upload->artifact_insert.blob, "a");
+    assert_int_equal(harness_run(h, upload), 0);
+    sqlite3 *db = open_beside(h);
+    assert_int_equal(sqlite3_exec(db, "UPDATE artifact SET sha256 = x'00'", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+
+    for (int i = 0; i < COUNT; i++) {
+        ops[i] = i == BAD ? harness_op(h, STORE_ARTIFACT_DELETE) : harness_insert_op(h);
+    }
+    ops[BAD]->artifact_delete.id = upload->artifact_insert.artifact.id;
+    for (int i = 0; i < COUNT; i++) {
+        harness_submit(h, ops[i]);
+    }
+    harness_wait(h);
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(ops[i]->err, i == BAD ? HUB_ERR_CORRUPT : 0);
+        ids[i] = ops[i]->job_insert.job.id;
+    }
+    store_stats(h->store, &stats);
+    assert_int_equal(stats.failures, 0);
+
+    assert_int_equal(store_trouble(h->store), HUB_ERR_CORRUPT);
+    assert_int_equal(harness_run(h, harness_insert_op(h)), HUB_ERR_CORRUPT);
+    harness_finish(h, ids[0], JOB_SUCCEEDED);
+    harness_reopen(h, NULL);
+    assert_int_equal(store_trouble(h->store), 0);
+    for (int i = 0; i < COUNT; i++) {
+        if (i != BAD) {
+            assert_int_equal(harness_state(h, ids[i]), i == 0 ? JOB_SUCCEEDED : JOB_QUEUED);
+        }
+    }
+}
+
 /* --- The log -----------------------------------------------------------------------------------*/
 
 static uint64_t log_bytes(struct harness *h)
@@ -456,6 +501,7 @@ int main(void)
         STORE_TEST(test_sums_stay_exact),
         STORE_TEST(test_versions),
         STORE_TEST(test_file_that_is_no_database),
+        STORE_TEST(test_damage_spoils_only_its_own),
         STORE_TEST(test_log_stays_short_under_load),
         STORE_TEST(test_quiet_log_is_folded_in),
         STORE_TEST(test_a_changed_ledger_shows),

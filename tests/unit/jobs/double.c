@@ -52,9 +52,9 @@ void store_submit(struct store *self, struct store_op *op)
     }
 }
 
-bool store_is_full(const struct store *self)
+int store_admits(const struct store *self)
 {
-    return self->full;
+    return self->full ? HUB_ERR_STORAGE_FULL : 0;
 }
 
 /* --- Rows --------------------------------------------------------------------------------------*/

@@ -41,7 +41,7 @@ struct store {
     struct mail *reads, **reads_end;
     unsigned write_count, read_count; /* waiting */
 
-    bool full;        /* store_is_full() */
+    bool full;        /* store_admits() says no */
     int commit_error; /* every batch fails with it; 0: none */
     int insert_error; /* every insert does */
     int read_error;
