@@ -30,7 +30,7 @@ static bool is_allowed(struct dialling *self, const struct addrinfo *address)
                                       address->ai_addrlen, &why) == HUB_CALL_OK) {
         return true;
     }
-    snprintf(self->why, self->why_size, "its address is not allowed: %.*s", (int)why.len, why.ptr);
+    snprintf(self->why, self->why_size, "It is: %.*s.", (int)why.len, why.ptr);
     return false;
 }
 

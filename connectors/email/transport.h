@@ -36,16 +36,19 @@ enum stage {
 #define FAILURES(X)                                                                                \
     X(NONE, "", true, "")                                                                          \
     X(DNS, "dns_failed", true, "The relay's name does not resolve.")                               \
-    X(BLOCKED, "blocked_address", false, "The relay's address is not allowed.")                    \
+    X(BLOCKED, "blocked_address", false, "The relay's address or port is not allowed.")            \
     X(CONNECT, "connect_failed", true, "No connection to the relay.")                              \
     X(GREETING, "greeting_refused", true, "The relay does not want to talk.")                      \
-    X(STARTTLS_MISSING, "starttls_missing", false, "The relay does not offer STARTTLS.")           \
+    X(STARTTLS_MISSING, "starttls_missing", false,                                                 \
+      "The relay does not offer STARTTLS; relays on port 465 take tls implicit.")                  \
     X(STARTTLS_INJECTION, "starttls_injection", false,                                             \
       "The relay sent more than its answer before TLS began.")                                     \
-    X(TLS, "tls_failed", true, "No TLS with the relay.")                                           \
-    X(TLS_UNTRUSTED, "tls_untrusted", false, "The relay's certificate is not trusted.")            \
+    X(TLS, "tls_failed", true, "No TLS with the relay; on ports 25 and 587 it is tls starttls.")   \
+    X(TLS_UNTRUSTED, "tls_untrusted", false,                                                       \
+      "The relay's certificate is not trusted; ca takes the authority that has signed it.")        \
     X(TLS_EXPIRED, "tls_expired", false, "The relay's certificate is not valid at this time.")     \
-    X(TLS_NAME, "tls_wrong_name", false, "The relay's certificate is for another name.")           \
+    X(TLS_NAME, "tls_wrong_name", false,                                                           \
+      "The relay's certificate is for another name; server_name says which one is right.")         \
     X(AUTH_MISSING, "auth_missing", false, "The relay offers no way to authenticate.")             \
     X(AUTH_REFUSED, "auth_refused", false, "The relay does not accept the credentials.")           \
     X(AUTH_LATER, "auth_failed", true, "The relay cannot authenticate at the moment.")             \
