@@ -149,7 +149,7 @@ struct store_batch_append {
 
 /* Unfinished jobs from the line after `opened` on, and moves `opened` there: of a bounded number of
  * lines, so perhaps none. HUB_ERR_CONFLICT while the batch is hidden, cancelled, or has ended. The
- * records are those of STORE_ACTIVE_LIST with input, account and traceparent. */
+ * records are those of STORE_ACTIVE_LIST with input (if it is not open), account and traceparent. */
 struct store_batch_open {
     struct id batch;
     uint64_t opened; /* go on after this line */

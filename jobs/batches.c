@@ -170,8 +170,10 @@ static int adopt(struct jobs *self, const struct batch_line *item)
     if (err < 0) {
         return err;
     }
-    job->payload =
-        payload_keep(self, payload_new(record->input, record->account, record->traceparent));
+    if (record->input.len > 0) { /* one that is open is read when its turn has come */
+        job->payload =
+            payload_keep(self, payload_new(record->input, record->account, record->traceparent));
+    }
     move_birth(self, job, record->state);
     return record->state == JOB_RUNNING ? finish_lost(self, job, record->started_at) : 0;
 }

@@ -1,5 +1,6 @@
 #include "api/batches.h"
 
+#include "api/input_refs.h"
 #include "api/job_account.h"
 #include "api/schemas.h"
 
@@ -18,18 +19,18 @@ static int bad(struct batch_bad_line *ret_bad, struct arena *arena, const char *
                                                                        : HUB_ERR_NOMEM;
 }
 
-static int check(const struct schema *schema, struct json_object *value, struct arena *arena,
-                 const char *prefix, struct batch_bad_line *ret_bad)
+static int check(const struct schema *schema, struct json_object *value, schema_hole_fn *is_hole,
+                 struct arena *arena, const char *prefix, struct batch_bad_line *ret_bad)
 {
     struct schema_errors errors;
-    int err = schema_validate(schema, value, NULL);
+    int err = schema_validate_open(schema, value, is_hole, NULL);
 
     if (err == 0) {
         return 0;
     }
     /* What exactly is looked for only now: good lines are many. */
     schema_errors_init(&errors, 1);
-    err = schema_validate(schema, value, &errors);
+    err = schema_validate_open(schema, value, is_hole, &errors);
     if (err < 0 && err != HUB_ERR_NOMEM) {
         struct str pointer = errors.len > 0 ? errors.items[0].pointer : STR("");
         struct str detail = errors.len > 0 ? errors.items[0].detail : STR("not valid");
@@ -80,14 +81,19 @@ static int fill(struct line_reader *self, struct json_object *value, struct str 
                 struct json_object *input, struct arena *arena, struct job_record *ret_job,
                 struct batch_bad_line *ret_bad)
 {
-    const struct job_source source = {value, text, input, false, self->api->deps.accounts};
+    const struct job_source source = {.json = value,
+                                      .text = text,
+                                      .input = input,
+                                      .open = input_refs_any(text, input),
+                                      .accounts = self->api->deps.accounts};
     const struct job_type *type = type_of(self, value);
     struct job_fault fault = {0};
 
     if (type == NULL) {
         return bad(ret_bad, arena, "/type", STR(""), STR("no connector offers it"));
     }
-    int err = check(type->input, input, arena, "/input", ret_bad);
+    int err =
+        check(type->input, input, source.open ? input_ref_is : NULL, arena, "/input", ret_bad);
     if (err < 0) {
         return err;
     }
@@ -112,7 +118,7 @@ static int read_value(struct line_reader *self, struct json_object *value, struc
         return bad(ret_bad, arena, "", STR(""), STR("must be an object"));
     }
     add_defaults(value, self->defaults);
-    int err = check(api_schema(self->api->schemas, "JobCreate"), value, arena, "", ret_bad);
+    int err = check(api_schema(self->api->schemas, "JobCreate"), value, NULL, arena, "", ret_bad);
     if (err < 0) {
         return err;
     }

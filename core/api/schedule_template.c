@@ -1,6 +1,7 @@
 #include "api/schedules.h"
 
 #include "api/flow_fill.h"
+#include "api/input_refs.h"
 #include "api/job_account.h"
 #include "api/job_fill.h"
 #include "api/json_span.h"
@@ -60,7 +61,8 @@ static int fill(const struct api *api, const struct job_source *source, const st
     struct job_fault unseen = {0};
 
     ret_fault->prefix = "/template/input";
-    int err = schema_validate(type->input, source->input, &ret_fault->errors);
+    int err = schema_validate_open(type->input, source->input, source->open ? input_ref_is : NULL,
+                                   &ret_fault->errors);
     if (err < 0) {
         return err;
     }
@@ -93,6 +95,7 @@ static int make_job(struct api *api, struct json_object *template, struct str te
     if (!json_get_object(template, "input", &source.input)) {
         source.input = empty = json_object_new_object();
     }
+    source.open = input_refs_any(text, source.input);
     struct job_record *job = &op->job_insert.job;
     job->created_by = arena_str(&op->arena, created_by);
     int err = job->created_by.ptr != NULL ? fill(api, &source, type, &op->arena, job, ret_fault)

@@ -225,7 +225,8 @@
       "INSERT INTO batch_bad VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING")                          \
     X(BATCH_BAD_DELETE, LITE_WRITER, "DELETE FROM batch_bad WHERE batch = ?")                      \
     X(BATCH_OPEN_ROWS, LITE_WRITER,                                                                \
-      "SELECT " LITE_SCHEDULE ", input FROM " LITE_JOB " WHERE job.seq BETWEEN ? AND ?"            \
+      "SELECT " LITE_SCHEDULE ", CASE WHEN linked THEN NULL ELSE input END FROM " LITE_JOB         \
+      " WHERE job.seq BETWEEN ? AND ?"                                                             \
       " AND state_now <= 3 ORDER BY job.seq")                                                      \
     X(BATCH_PARKED_ROWS, LITE_WRITER,                                                              \
       "SELECT job.seq, job.id, coalesce(n.state, job.state), coalesce(n.attempt, 0)"               \

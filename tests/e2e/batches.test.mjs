@@ -370,6 +370,25 @@ test('a long batch takes little memory, and no time at a start', { skip: SANITIZ
   await second.stop();
 });
 
+test('a line takes values of a job that is there', async () => {
+  const list = await hub.run('probe.run', { do: 'succeed', result: { id: 'c-7', many: [1, 2] } });
+  const value = (from, pointer) => ({ from, pointer });
+  const { id, errors } = await accepted(lines([
+    { type: 'noop.run', input: { customer: value(list.id, '/result/id') } },
+    { type: 'noop.run', input: { customer: value('list', '/result/id') } },
+    { type: 'noop.run', input: { customer: value('0190b1a2-7c3d-7e4f-8a5b-6c7d8e9f0a1b', '/result/id') } },
+    { type: 'probe.run', input: { do: value(list.id, '/result/many') } },
+  ]));
+  await finished(id);
+  const [good, , absent, wrong] = await results(id);
+  assert.equal(good.state, 'succeeded', JSON.stringify(good));
+  assert.deepEqual((await hub.job(good.job)).input, { customer: 'c-7' });
+  assert.deepEqual(errors.map(({ line, pointer }) => [line, pointer]), [[2, '/input/customer/from']]);
+  assert.match(absent.error.message, /there is no job 0190b1a2/);
+  assert.equal(wrong.state, 'failed');
+  assert.equal(wrong.error.code, 'invalid_input');
+});
+
 test('what cannot be a batch is refused', async () => {
   await answered(await hub.fetch('/v1/batches', { method: 'POST', body: 'x',
     headers: { 'content-type': 'text/csv' } }), 415);
