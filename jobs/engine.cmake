@@ -29,6 +29,7 @@ if(HUB_TESTS AND TARGET hub_store)
   hub_program(bench_jobs SOURCES ${PROJECT_SOURCE_DIR}/tests/bench/jobs.c LIBS hub_jobs)
 endif()
 
+hub_test(test_jobs_states SOURCES ${unit}/test_states.c LIBS hub_jobs)
 hub_test(test_cron SOURCES ${unit}/test_cron.c LIBS hub_job)
 if(HUB_TESTS)
   # Answers lines: for tests/e2e/cron.test.mjs.
