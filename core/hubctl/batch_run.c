@@ -227,6 +227,7 @@ static int read_settings(struct app *app, const struct options *options,
     add_text(settings, "type", options_get(options, "type"));
     add_text(settings, "queue", options_get(options, "queue"));
     add_text(settings, "account", options_get(options, "account"));
+    add_text(settings, "callback_url", options_get(options, "callback-url"));
     if (options_has(options, "atomic")) {
         add_text(settings, "on_error", "abort");
     }
@@ -405,6 +406,8 @@ static const struct option run_options[] = {
     {"paused", 0, NULL, "start nothing until `batch resume`", WORD_ANY},
     {"concurrency", 'c', "N|none", "so many attempts of the batch at once", WORD_ANY},
     {"rate", 'r', "RATE|none", "so many begin in a time: 100/s, 5/m, 3/10s", WORD_ANY},
+    {"callback-url", 0, "URL", "where a signed message is posted once the batch has finished",
+     WORD_ANY},
     {"settings", 0, "JSON", "more settings, such as on_complete", WORD_ANY},
     {"key", 0, "KEY", "Idempotency-Key; made from the file and the settings unless told", WORD_ANY},
     {"new", 0, NULL, "a new batch, though this file was uploaded before", WORD_ANY},

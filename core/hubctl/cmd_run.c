@@ -191,12 +191,16 @@ static int describe(struct app *app, const struct options *options, struct json_
 {
     const char *queue = options_get(options, "queue");
     const char *account = options_get(options, "account");
-    const char *callback = options_get(options, "callback");
+    const char *policy = options_get(options, "on-parent-failure");
+    const char *callback = options_get(options, "callback-url");
     int code;
 
     add(job, "type", json_object_new_string(options->words[0]));
     if (callback) {
         add(job, "callback_url", json_object_new_string(callback));
+    }
+    if (policy) {
+        add(job, "on_parent_failure", json_object_new_string(policy));
     }
     if (queue) {
         add(job, "queue", json_object_new_string(queue));
@@ -345,8 +349,11 @@ static const struct option run_options[] = {
     {"timeout", 0, "DURATION", "how long one attempt may take, like 30s", WORD_ANY},
     {"max-attempts", 0, "N", "1…100", WORD_ANY},
     {"label", 'l', "NAME=VALUE", "a name of your own, to find it again; may be repeated", WORD_ANY},
-    {"after", 0, "ID", "a job that must have succeeded first; may be repeated", WORD_JOB},
-    {"callback", 0, "URL", "where a signed message is posted once the job has ended", WORD_ANY},
+    {"after", 0, "ID", "a job that must have ended first; may be repeated", WORD_JOB},
+    {"on-parent-failure", 0, "POLICY",
+     "what a job of --after that fails does to this one: fail (the default), skip or run_anyway",
+     WORD_ANY},
+    {"callback-url", 0, "URL", "where a signed message is posted once the job has ended", WORD_ANY},
     {"idempotency-key", 0, "KEY", "the same key never makes a second job", WORD_ANY},
     {0},
 };

@@ -1,5 +1,6 @@
 /* hubctl schedule: when to make which job. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "hubctl/app.h"
 #include "hubctl/commands.h"
@@ -11,7 +12,8 @@
 
 #include <string.h>
 
-#define PLACE "/v1/schedules/"
+#define SPEC_MAX ((size_t)256 << 10)
+#define PLACE    "/v1/schedules/"
 
 /* --- Showing -----------------------------------------------------------------------------------*/
 
@@ -104,7 +106,9 @@ static void add_row(struct table *table, struct json_object *schedule)
     table_cell(table, STYLE_DIM, text_member(schedule, "time_zone"));
     add_time(table, next_of(schedule, 0));
     add_relative(table, next_of(schedule, 0));
-    table_cell(table, STYLE_PLAIN, text_member(template, "type"));
+    struct json_object *flow;
+    bool is_flow = template && json_get_object(template, "flow", &flow);
+    table_cell(table, STYLE_PLAIN, is_flow ? STR("(flow)") : text_member(template, "type"));
     buf_append_i64(table_cell_begin(table, unfinished > 0 ? STYLE_PLAIN : STYLE_DIM), unfinished);
 }
 
@@ -227,6 +231,34 @@ static int make_template(struct app *app, const struct options *options,
     return EXITS_OK;
 }
 
+/* --flow: the whole of what POST /v1/flows takes. */
+static int make_flow(struct app *app, const struct options *options,
+                     struct json_object **ret_template)
+{
+    static const char *const OF_A_JOB[] = {"input", "set", "queue", "account"};
+    struct json_object *flow;
+    struct hub_error error;
+    struct buf text;
+
+    for (size_t i = 0; i < sizeof OF_A_JOB / sizeof OF_A_JOB[0]; i++) {
+        if (options_has(options, OF_A_JOB[i])) {
+            return app_usage(app, "--%s is for a job, not for a flow", OF_A_JOB[i]);
+        }
+    }
+    buf_init(&text, SPEC_MAX);
+    int err = file_read(options_get(options, "flow"), &text, &error);
+    int code = err < 0 ? app_fail(app, EXITS_LOCAL, "%s", error.detail) : EXITS_OK;
+    if (err == 0 && input_read_object(buf_view(&text), "--flow", &flow, &error) < 0) {
+        code = app_usage(app, "%s", error.detail);
+    }
+    buf_release(&text);
+    if (code == EXITS_OK) {
+        *ret_template = must(json_object_new_object());
+        must_ok(json_object_object_add(*ret_template, "flow", flow));
+    }
+    return code;
+}
+
 static int make_schedule(struct app *app, const struct options *options,
                          struct json_object **ret_schedule)
 {
@@ -236,12 +268,14 @@ static int make_schedule(struct app *app, const struct options *options,
     int64_t limit = 0;
     int code;
 
-    if (options_get(options, "type") == NULL) {
-        code = app_usage(app, "say what to do: --type CONNECTOR.OPERATION");
+    bool has_flow = options_get(options, "flow") != NULL;
+    if ((options_get(options, "type") != NULL) == has_flow) {
+        code = app_usage(app, "say what to do: --type CONNECTOR.OPERATION or --flow FILE");
     } else if (options_i64(options, "misfire-limit", 1, 1000, &limit, &error) < 0) {
         code = app_usage(app, "%s", error.detail);
     } else {
-        code = make_template(app, options, &template);
+        code =
+            has_flow ? make_flow(app, options, &template) : make_template(app, options, &template);
     }
     if (code != EXITS_OK) {
         json_object_put(schedule);
@@ -329,8 +363,13 @@ static int run_delete(struct app *app, const struct options *options)
 /* --- Runs --------------------------------------------------------------------------------------*/
 
 static const struct column run_columns[] = {
-    {"TICK", .keep = true}, {"OUTCOME", .keep = true}, {"LATE", .align = ALIGN_RIGHT, .rank = 2},
-    {"HOW", .rank = 1},     {"JOB", .keep = true},     {"REASON", .wrap = true, .rank = 3},
+    {"TICK", .keep = true},
+    {"OUTCOME", .keep = true},
+    {"LATE", .align = ALIGN_RIGHT, .rank = 2},
+    {"HOW", .rank = 1},
+    {"MADE", .rank = 4},
+    {"ID", .keep = true},
+    {"REASON", .wrap = true, .rank = 3},
 };
 
 static enum style style_of(struct str outcome)
@@ -363,7 +402,11 @@ static void add_run(struct table *table, struct json_object *run)
         human_append_duration(cell, at - tick);
     }
     table_cell(table, STYLE_DIM, by_hand ? STR("by hand") : misfired ? STR("misfired") : STR(""));
-    table_cell(table, STYLE_PLAIN, text_member(run, "job"));
+    const char *made = text_member(run, "batch").len > 0  ? "batch"
+                       : text_member(run, "flow").len > 0 ? "flow"
+                                                          : "job";
+    table_cell(table, STYLE_DIM, text_member(run, made).len > 0 ? str_from_c(made) : STR(""));
+    table_cell(table, STYLE_PLAIN, text_member(run, made));
     table_cell(table, STYLE_PLAIN, text_member(run, "reason"));
 }
 
@@ -436,6 +479,7 @@ static const struct option set_options[] = {
     {"every", 'e', "DURATION", "in place of --cron: every so long, ISO 8601 (PT15M)", WORD_ANY},
     {"at", 0, "TIME", "in place of --cron: once, RFC 3339", WORD_ANY},
     {"type", 't', "TYPE", "job type", WORD_JOB_TYPE},
+    {"flow", 0, "FILE", "in place of a job: a flow, as `flow run` takes it", WORD_FILE},
     {"input", 'i', "JSON", "input of the job", WORD_ANY},
     {"set", 's', "PLACE=VALUE", "one member of the input; may be repeated", WORD_ANY},
     {"queue", 0, "NAME", "queue of the job", WORD_QUEUE},

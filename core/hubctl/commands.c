@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const struct command *const job_commands[] = {
-    &cmd_run,  &cmd_get,   &cmd_list, &cmd_cancel,   &cmd_retry, &cmd_delete,
-    &cmd_tail, &cmd_batch, &cmd_flow, &cmd_schedule, NULL};
+    &cmd_run,  &cmd_get,   &cmd_list, &cmd_cancel,   &cmd_retry,     &cmd_delete,
+    &cmd_tail, &cmd_batch, &cmd_flow, &cmd_schedule, &cmd_callbacks, NULL};
 
 static const struct command *const file_commands[] = {&cmd_artifacts, NULL};
 

@@ -14,6 +14,7 @@ extern const struct command cmd_retry;
 extern const struct command cmd_delete;
 extern const struct command cmd_tail;
 extern const struct command cmd_artifacts;
+extern const struct command cmd_callbacks;
 extern const struct command cmd_connector;
 extern const struct command cmd_connectors;
 extern const struct command connector_new; /* of `connector` */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 
-import { SANITIZED, SLOW, answered, sleep, startHubd, tempFolder, until } from './lib/hubd.mjs';
+import { SANITIZED, SLOW, answered, startHubd, tempFolder, until } from './lib/hubd.mjs';
 
 const hub = await startHubd();
 after(() => hub.stop());
@@ -134,12 +134,14 @@ test('an atomic batch with a bad line leaves nothing', async () => {
 
 test('nothing of an atomic batch is visible, or runs, before its last line', async () => {
   const before = (await hub.json('/v1/jobs?limit=1')).jobs[0]?.id;
+  const taken = await hub.metric('jobs_submitted_total');
   let push;
   const body = new Readable({ read() {} });
   push = (text) => body.push(text);
   const answer = upload(body, { query: '?on_error=abort', duplex: 'half' });
   push(lines(range(1200, () => ({ type: 'noop.run' }))));
-  await sleep(300 * SLOW);
+  await until(async () => await hub.metric('jobs_submitted_total') === taken + 1200,
+    'the lines are on record');
   assert.equal((await hub.json('/v1/jobs?limit=1')).jobs[0]?.id, before);
   push(lines([{ type: 'noop.run' }]));
   push(null);
@@ -202,16 +204,19 @@ test('pause, resume, cancel', async () => {
   const made = await accepted(lines(range(4000, () => ({ input: { do: 'sleep', ms: 20 } }))),
     { query: `?settings=${encodeURIComponent(JSON.stringify({ type: 'aprobe.run', paused: true }))}` });
   assert.equal(made.state, 'paused');
-  await sleep(200);
+  const goesOn = () => hub.run('aprobe.run', { do: 'succeed' }); // another job of its lane
+  await goesOn();
   assert.equal((await batch(made.id)).counts.queued, 4000);
   assert.equal((await hub.json('/v1/queues')).queues.find(({ name }) => name === 'default').queued
     >= 4000, true);
   assert.equal((await act(made.id, 'resume')).state, 'running');
   await until(async () => (await batch(made.id)).counts.succeeded > 100, 'some are done');
   await act(made.id, 'pause');
-  await sleep(500 * SLOW); // an attempt takes 20 ms
+  await until(async () =>
+    await hub.metric('queue_jobs{queue="default",state="running"}') === 0, 'what ran has ended');
+  await goesOn(); // and that is on record
   const { succeeded } = (await batch(made.id)).counts;
-  await sleep(300);
+  await goesOn();
   assert.equal((await batch(made.id)).counts.succeeded, succeeded);
 
   await act(made.id, 'cancel');

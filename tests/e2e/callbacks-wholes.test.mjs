@@ -1,9 +1,11 @@
 // callback_url of batches and flows: told once each, when the last of their jobs has ended.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
 import { after, test } from 'node:test';
 
-import { SLOW, answered, removeFolder, startHubd, tempFolder, until } from './lib/hubd.mjs';
+import { BUILD, SLOW, answered, removeFolder, runProgram, startHubd, tempFolder, until } from './lib/hubd.mjs';
 import { assertProblem } from './lib/problem.mjs';
 import { Receiver } from './lib/receiver.mjs';
 
@@ -19,10 +21,10 @@ after(async () => {
   removeFolder(stateDir);
 });
 
-const batch = async (path, jobs, more = {}) => answered(await hub.send('/v1/batches',
-  { batch: { type: 'aprobe.run', callback_url: receiver.url + path, ...more }, jobs }), 202);
-const flow = async (path, jobs) => answered(await hub.send('/v1/flows',
-  { name: 'chain', callback_url: receiver.url + path, jobs }), 202);
+const batch = async (at, jobs, more = {}) => answered(await hub.send('/v1/batches',
+  { batch: { type: 'aprobe.run', callback_url: receiver.url + at, ...more }, jobs }), 202);
+const flow = async (at, jobs) => answered(await hub.send('/v1/flows',
+  { name: 'chain', callback_url: receiver.url + at, jobs }), 202);
 const succeed = { type: 'aprobe.run', input: { do: 'succeed' } };
 const fail = { type: 'aprobe.run', max_attempts: 1, input: { do: 'fail', until_attempt: 2 } };
 const callbacks = async (kind, id) => (await hub.json(`/v1/${kind}/${id}/callbacks`)).callbacks;
@@ -108,6 +110,34 @@ test('sent again by hand, under the same id; listed with those of jobs', async (
     await assertProblem(await hub.send(`/v1/${kind}/${nobody}/callbacks/resend`, ''), 404,
       'not_found');
   }
+});
+
+test('hubctl: callback URLs, the log, and once more', async () => {
+  const hubctl = async (...args) => {
+    const { code, stdout, stderr } = await runProgram(path.join(BUILD, 'hubctl'),
+      ['--socket', hub.socket, ...args], { env: { TZ: 'UTC' } });
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const lines = path.join(stateDir, 'lines.ndjson');
+  fs.writeFileSync(lines, '{"type":"noop.run"}\n');
+  const { id } = JSON.parse(await hubctl('--json', 'batch', 'run', lines, '--callback-url',
+    `${receiver.url}/cli-batch`));
+  await delivered('batches', id);
+  const parent = (await hubctl('-q', 'run', 'aprobe.run', '-i', JSON.stringify(fail.input),
+    '--max-attempts', '1', '--callback-url', `${receiver.url}/cli-job`)).trim();
+  const child = (await hubctl('-q', 'run', 'noop.run', '--after', parent, '--on-parent-failure',
+    'skip')).trim();
+  assert.equal((await hub.finished(child)).state, 'cancelled');
+  await delivered('jobs', parent);
+
+  assert.match(await hubctl('callbacks', 'show', id, '--batch'),
+    new RegExp(`${id} +batch.completed +delivered +1 [^]*\n +1 .* 204`));
+  assert.match(await hubctl('callbacks', 'list', '-s', 'delivered'),
+    new RegExp(`${parent} +job.failed +delivered`));
+  const again = JSON.parse(await hubctl('--json', 'callbacks', 'resend', parent));
+  assert.equal(again.job, parent);
+  assert.equal((await receiver.first('/cli-job', 2)).headers['webhook-id'], again.id);
 });
 
 test('410 to a batch disables the URL for a flow', async () => {

@@ -1,9 +1,10 @@
 // Schedules over HTTP: put, look at, pause, run, history; what is refused, and where it is wrong.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 
-import { BUILD, SLOW, answered, removeFolder, runProgram, sleep, startHubd, tempFolder, until }
+import { BUILD, SLOW, answered, removeFolder, runProgram, startHubd, tempFolder, until }
   from './lib/hubd.mjs';
 import { assertProblem } from './lib/problem.mjs';
 
@@ -102,7 +103,9 @@ test('a second is a tick: its jobs run, its history tells, pause ends it', async
   await until(async () => (await runs('ticking')).length >= 3, 'three ticks');
   assert.equal((await answered(await act('ticking', 'pause'), 200)).next.length, 0);
   const seen = await runs('ticking');
-  await sleep(1500);
+  await put('beside', { every: 'PT1S', overlap: 'allow', template: noop });
+  await until(async () => (await runs('beside')).length >= 2, 'ticks of another one');
+  await answered(await act('beside', 'pause'), 200);
   assert.deepEqual(await runs('ticking'), seen);
   seen.forEach((run, i) => {
     assert.equal(run.outcome, 'fired');
@@ -203,6 +206,21 @@ test('a flow a tick: fired once, followed to its end', async () => {
   assert.match(problem.errors[0].pointer, /^\/template\/flow\/jobs/);
 });
 
+test('hubctl schedule: a flow', async () => {
+  const file = path.join(stateDir, 'flow.json');
+  fs.writeFileSync(file, JSON.stringify({ jobs: { one: noop, two: { ...noop, after: ['one'] } } }));
+  const hubctl = (...args) => runProgram(path.join(BUILD, 'hubctl'), ['--socket', hub.socket,
+    ...args], { env: { TZ: 'UTC' } });
+  const set = await hubctl('schedule', 'set', 'graph', '--at', never, '--flow', file);
+  assert.equal(set.code, 0, set.stderr);
+  assert.match(set.stdout, /graph .*\(flow\)/);
+  assert.match((await hubctl('schedule', 'run', 'graph')).stdout, /fired +by hand +flow +[0-9a-f-]{36}/);
+  assert.match((await hubctl('schedule', 'set', 'graph', '--at', never, '--flow', file, '-t',
+    'noop.run')).stderr, /--type .* or --flow/);
+  assert.match((await hubctl('schedule', 'set', 'graph', '--at', never, '--flow', file, '--queue',
+    'x')).stderr, /--queue is for a job/);
+});
+
 test('hubctl schedule', async () => {
   const hubctl = (...args) => runProgram(path.join(BUILD, 'hubctl'), ['--socket', hub.socket,
     ...args], { env: { TZ: 'UTC' } });
@@ -232,7 +250,7 @@ test('hubctl schedule', async () => {
   assert.equal(run.outcome, 'fired');
   assert.equal((await hub.finished(run.job)).result, 7);
   assert.deepEqual(await json('schedule', 'history', 'cli'), [run]);
-  assert.match(await says('schedule', 'history', 'cli'), new RegExp(`fired +by hand +${run.job}`));
+  assert.match(await says('schedule', 'history', 'cli'), new RegExp(`fired +by hand +job +${run.job}`));
   assert.match(await says('schedule', 'resume', 'cli'), /cli +on/);
 
   const { code, stderr } = await hubctl('schedule', 'set', 'cli', '--cron', '0 25 * * *', '-t',
