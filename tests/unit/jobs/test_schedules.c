@@ -504,6 +504,53 @@ static void test_overlap_cancels(void **state)
     assert_int_equal(jobs_stats(w->jobs)->cancelled, 3);
 }
 
+static void on_batch_cancelled(void *context, int err)
+{
+    ((struct world *)context)->err = err;
+}
+
+/* What a batch's upload or a flow's jobs have left to do counts as a job does, also for who comes
+ * up in the middle of it. */
+static void test_overlap_of_batches_and_flows(void **state)
+{
+    struct world *w = *state;
+
+    w->hold = true;
+    put(w, "b", "{\"every\":\"PT10S\",\"misfire\":\"skip\",\"template\":{\"is\":\"a batch\"}}");
+    put(w, "f", "{\"every\":\"PT10S\",\"misfire\":\"skip\",\"template\":{\"is\":\"a flow\"}}");
+    go(w, 10000);
+    assert_int_equal(w->held_count, 1); /* the first job of the flow; no line has come */
+    go(w, 10000);
+    die(w);
+    begin(w);
+    assert_int_equal(view(w, "b").unfinished, 1);
+    assert_int_equal(view(w, "f").unfinished, 1);
+    go(w, 10000);
+    assert_string_equal(story(w, "b"), "fss");
+    assert_int_equal(w->runs[2].made.kind, WORK_BATCH);
+    struct id batch = w->runs[2].made.id;
+    assert_string_equal(story(w, "f"), "fss");
+    assert_int_equal(w->runs[2].made.kind, WORK_FLOW);
+
+    finish(w, 0, ATTEMPT_SUCCEEDED);
+    settle(w);
+    assert_int_equal(view(w, "f").unfinished, 1); /* its other job runs */
+    finish(w, 0, ATTEMPT_FAILED);
+    w->err = 1;
+    jobs_batch_cancel(w->jobs, &batch, on_batch_cancelled, w);
+    settle(w);
+    assert_int_equal(w->err, 0);
+    assert_int_equal(view(w, "b").unfinished, 0);
+    assert_int_equal(view(w, "f").unfinished, 0);
+    go(w, 10000);
+    assert_string_equal(story(w, "b"), "fssf");
+    assert_string_equal(story(w, "f"), "fssf");
+    die(w);
+    begin(w);
+    assert_int_equal(view(w, "b").unfinished, 1);
+    assert_int_equal(view(w, "f").unfinished, 1);
+}
+
 static void test_misfire(void **state)
 {
     static const struct {
@@ -693,6 +740,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_jitter_is_the_same_after_a_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_overlap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_overlap_cancels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_overlap_of_batches_and_flows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_misfire, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_daylight_saving, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_by_hand_refused_deleted, set_up, tear_down),
