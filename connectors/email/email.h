@@ -6,7 +6,8 @@
  *     lane.c             a thread with one connection: takes deliveries from its line
  *     dial.c, tls.c      connections, looked at before they are made; certificates
  *     transport*.c       what is spoken over them
- *     letter.c, compose.c, encode.c, html_text.c, address.c, message.c, dkim.c   the message
+ *     letter.c, compose.c, headers.c, encode.c, html_text.c, address.c, message.c   the message
+ *     dkim.c             its signatures
  *     send.c             email.send: one delivery from its input to its end
  *     outcome.c          how it stands with each recipient: learnt, kept, told
  *     suppress.c         the list of those who get nothing

