@@ -12,6 +12,7 @@ static const struct {
     {"open_file", open_file},
     {"connect", connect_out},
     {"listen", listen_in},
+    {"roam", roam},
     {"exec", exec_shell},
     {"fork_bomb", fork_bomb},
     {"trace_parent", trace_parent},
@@ -94,7 +95,7 @@ static const hub_operation *const OPERATIONS[] = {&RUN};
 static const hub_str PATHS[] = {HUB_STR_INIT("/usr/share/fonts"), HUB_STR_INIT("/etc"),
                                 HUB_STR_INIT("/usr/share/fonts/../../../etc")};
 #ifdef MISBEHAVE_NETWORK
-static const hub_str HOSTS[] = {HUB_STR_INIT("127.0.0.1:9")};
+static const hub_str HOSTS[] = {HUB_STR_INIT("127.0.0.1:*"), HUB_STR_INIT("*.roam.test:*")};
 #endif
 
 static const hub_connector CONNECTOR = {
@@ -109,7 +110,7 @@ static const hub_connector CONNECTOR = {
     .path_count = sizeof(PATHS) / sizeof(PATHS[0]),
 #ifdef MISBEHAVE_NETWORK
     .hosts = HOSTS,
-    .host_count = 1,
+    .host_count = sizeof(HOSTS) / sizeof(HOSTS[0]),
 #endif
     .operation_count = 1,
     .operations = OPERATIONS,

@@ -35,6 +35,9 @@ void deed_succeed(struct deed *deed);
 deed_fn open_file, connect_out, listen_in, exec_shell, fork_bomb, trace_parent, kill_parent,
     system_call, replace_handler, block_signal, read_proc, write_artifacts, change_input;
 
+/* roam.c: for other hosts. */
+deed_fn roam;
+
 /* excess.c: for more than there is. */
 deed_fn allocate, endless_output, endless_loop, burn_processor, thread_bomb;
 

@@ -147,6 +147,10 @@ static uint64_t value_trips(const struct supervisor_connector *connector)
 {
     return connector->trips;
 }
+static uint64_t value_refused(const struct supervisor_connector *connector)
+{
+    return connector->connections_refused;
+}
 static uint64_t value_tripped(const struct supervisor_connector *connector)
 {
     return connector->health == CONNECTOR_TRIPPED;
@@ -179,6 +183,9 @@ static void append_connectors(struct buf *out, const struct api *api)
         {"runners_crashed_total", "counter", "Runners that died unexpectedly.", value_crashed},
         {"connector_trips_total", "counter", "Times that a connector was taken out of service.",
          value_trips},
+        {"connections_refused_total", "counter",
+         "Connections and look-ups of hosts that are not granted, refused by the broker.",
+         value_refused},
         {"connector_tripped", "gauge", "1 while a connector is out of service.", value_tripped},
     };
 

@@ -154,6 +154,8 @@ static struct wire_config configuration(const struct lab *self, enum wire_mode m
         .memory_max = MEMORY_MAX,
         .file_bytes_max = FILE_MAX,
         .readable = self->setup->readable,
+        .hosts = self->setup->hosts,
+        .connector = self->setup->name,
         .path = str_from_c(self->setup->path),
     };
 }

@@ -33,6 +33,8 @@ struct lab_setup {
     const char *path;    /* of the connector */
     int fd;              /* of the connector */
     bool network;        /* its descriptor asks for hosts */
+    struct str name;     /* its descriptor's */
+    struct str hosts;    /* that it asks for, one a line. All are granted that are public. */
     struct str readable; /* the places that it asks for: wire_place records. All are granted. */
     int loading_ms;      /* until READY */
 };

@@ -84,8 +84,15 @@ static int take_permissions(struct subject *self)
 {
     struct json_object *list;
     int err = 0;
-    self->setup.network =
-        json_get_array(self->descriptor, "hosts", &list) && json_object_array_length(list) > 0;
+    (void)json_get_str(self->descriptor, "name", &self->setup.name);
+    if (json_get_array(self->descriptor, "hosts", &list)) {
+        for (size_t i = 0; i < json_object_array_length(list); i++) {
+            buf_append_str(&self->hosts, json_str(json_object_array_get_idx(list, i)));
+            buf_append_char(&self->hosts, '\n');
+        }
+    }
+    self->setup.hosts = buf_view(&self->hosts);
+    self->setup.network = self->hosts.len > 0;
     if (!json_get_array(self->descriptor, "paths", &list)) {
         return 0;
     }
@@ -102,6 +109,7 @@ int subject_open(struct subject *self, const char *path, const struct kit_progra
 {
     *self = (struct subject){.path = path, .stage = LAB_LOADING};
     buf_init(&self->readable, BUF_NO_LIMIT);
+    buf_init(&self->hosts, BUF_NO_LIMIT);
     self->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (self->fd < 0 || fstat(self->fd, &self->stat) < 0) {
         return hub_fail_errno(error, errno, "%s", path);
@@ -122,6 +130,7 @@ void subject_release(struct subject *self)
 {
     elf_release(&self->elf);
     buf_release(&self->readable);
+    buf_release(&self->hosts);
     json_object_put(self->descriptor);
     if (self->fd >= 0) {
         close(self->fd);

@@ -40,6 +40,7 @@ struct subject {
     struct stat stat;
     struct lab_setup setup;
     struct buf readable; /* behind setup.readable */
+    struct buf hosts;    /* behind setup.hosts */
     struct elf elf;
     bool is_elf;
     struct hub_error elf_error;     /* why it is none */

@@ -1,9 +1,10 @@
 /*
- * connect.h — what stands in for the C library's connect() while a thread wants it so.
+ * connect.h — what stands in for the C library's connect().
  *
- * The program exports a connect() of its own. Shared libraries find that one first, so a library
- * that opens its connections itself (libesmtp) can be given one that was looked at before, set up
- * and bounded in time. Without a stand-in it is the system call and nothing more.
+ * The program exports a connect() and a socket() of its own. Shared libraries find those first.
+ * Where there is a broker, it makes the connection (broker.h). And while a thread wants it so,
+ * something else does: a library that opens its connections itself (libesmtp) can be given one that
+ * was set up and bounded in time before.
  *
  *     connect_set_stand_in(dial, context);
  *     smtp_start_session(session);           // its connect() becomes dial(context, fd, …)

@@ -1,6 +1,6 @@
 /*
  * ext_net.c — HUB_EXT_NET: the rules about hosts and addresses, for connections that are not the
- * HTTP client's.
+ * HTTP client's. They are the broker's to enforce (gate.h); here they are told, in words.
  */
 #include "runner/connect.h"
 #include "runner/http_guard.h"

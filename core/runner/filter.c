@@ -10,7 +10,13 @@
  * A call of another architecture kills at once.
  *
  * USER_NOTIF, the alternative, would give hubd a descriptor per runner to watch and to answer, for
- * a number that is needed once.
+ * a number that is needed once. (For connections: see broker.h.)
+ *
+ * NO ADDRESS passes the filter of a runner of class network: neither connect() nor bind(), no
+ * address with sendto(), and no MSG_FASTOPEN, by which sending connects; nor has it sockets that
+ * send elsewhere than where they are connected to (UDP, raw ones, datagrams of AF_UNIX), or other
+ * protocols that would not ask (SCTP, MPTCP). IP options, which can name the way, are not to be
+ * set. So it speaks to whom its broker has connected it to.
  *
  * Arguments are compared as the 64 bits that the register holds, while the kernel looks at 32 of
  * some: rules name what is allowed, never what is not, so that the upper half opens nothing.
@@ -22,6 +28,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -30,12 +37,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-enum classes {
-    PURE = 1 << WIRE_CLASS_PURE,
-    NETWORK = 1 << WIRE_CLASS_NETWORK,
-    ANY = PURE | NETWORK
-};
 
 /* --- Allowed -----------------------------------------------------------------------------------*/
 
@@ -76,7 +77,6 @@ static const int ALLOWED[] = {
     CALL(fadvise64),
     CALL(readahead),
     CALL(getdents64),
-    CALL(sendmsg),
     CALL(recvmsg),
     CALL(getsockopt),
     CALL(getsockname),
@@ -195,10 +195,19 @@ static const int ALLOWED[] = {
     CALL(getrandom),
 };
 
+static const int ALLOWED_PURE[] = {CALL(sendmsg)};
+
 static const int ALLOWED_NETWORK[] = {
-    CALL(connect),  CALL(bind), /* of netlink and UDP; Landlock refuses TCP's */
-    CALL(sendto),   CALL(recvfrom),    CALL(sendmmsg),   CALL(recvmmsg),
-    CALL(shutdown), CALL(getpeername), CALL(setsockopt),
+    CALL(recvfrom),
+    CALL(recvmmsg),
+    CALL(shutdown),
+    CALL(getpeername),
+};
+
+/* The broker resolves names, with UDP and netlink, and connects. Landlock refuses TCP's bind(). */
+static const int ALLOWED_BROKER[] = {
+    CALL(connect),  CALL(bind),     CALL(sendmsg),  CALL(sendto),      CALL(sendmmsg),
+    CALL(recvfrom), CALL(recvmmsg), CALL(shutdown), CALL(getpeername), CALL(setsockopt),
 };
 
 /* Without conditions, for sanitizers: the leak checker stops all threads from a process that shares
@@ -239,6 +248,7 @@ static const struct answered {
 /* --- Allowed under conditions ------------------------------------------------------------------*/
 
 #define CONDITIONS_MAX 3
+#define NET_ROLES      (SANDBOX_NETWORK | SANDBOX_BROKER)
 #define ACT_REFUSED    SCMP_ACT_ERRNO(EACCES)
 #define SOCKET_TYPE    0xfull /* without SOCK_NONBLOCK and SOCK_CLOEXEC */
 
@@ -253,18 +263,18 @@ static const struct answered {
 
 struct conditional {
     int call;
-    enum classes classes;
+    unsigned roles; /* enum sandbox_role */
     uint32_t action;
     unsigned count;
     struct scmp_arg_cmp conditions[CONDITIONS_MAX];
 };
 
-static int add_conditional(scmp_filter_ctx filter, enum classes class,
+static int add_conditional(scmp_filter_ctx filter, enum sandbox_role role,
                            const struct conditional *rules, size_t count)
 {
     int err = 0;
     for (size_t i = 0; i < count && err == 0; i++) {
-        if (rules[i].classes & class) {
+        if (rules[i].roles & role) {
             err = seccomp_rule_add_array(filter, rules[i].action, rules[i].call, rules[i].count,
                                          rules[i].conditions);
         }
@@ -274,46 +284,46 @@ static int add_conditional(scmp_filter_ctx filter, enum classes class,
 
 /* A thread, but no process and no namespace; signals for itself. Of the handlers, those of the
  * signals that end a connector which broke its limits (XCPU, XFSZ, SYS) stay ours. */
-static int add_own_rules(scmp_filter_ctx filter, enum classes class)
+static int add_own_rules(scmp_filter_ctx filter, enum sandbox_role role)
 {
 #define SIGNAL(number)                                                                             \
     {                                                                                              \
-        CALL(rt_sigaction), ANY, SCMP_ACT_ALLOW, 1,                                                \
+        CALL(rt_sigaction), SANDBOX_ANY, SCMP_ACT_ALLOW, 1,                                        \
         {                                                                                          \
             IS(0, number)                                                                          \
         }                                                                                          \
     }
 #define PRCTL(option)                                                                              \
     {                                                                                              \
-        CALL(prctl), ANY, SCMP_ACT_ALLOW, 1,                                                       \
+        CALL(prctl), SANDBOX_ANY, SCMP_ACT_ALLOW, 1,                                               \
         {                                                                                          \
             IS(0, option)                                                                          \
         }                                                                                          \
     }
 #define IOCTL(request)                                                                             \
     {                                                                                              \
-        CALL(ioctl), ANY, SCMP_ACT_ALLOW, 1,                                                       \
+        CALL(ioctl), SANDBOX_ANY, SCMP_ACT_ALLOW, 1,                                               \
         {                                                                                          \
             IS(1, request)                                                                         \
         }                                                                                          \
     }
     const struct conditional RULES[] = {
         {CALL(clone),
-         ANY,
+         SANDBOX_ANY,
          SCMP_ACT_ALLOW,
          1,
          {BITS(0, THREAD_FLAGS | NAMESPACE_FLAGS, THREAD_FLAGS)}},
-        {CALL(tgkill), ANY, SCMP_ACT_ALLOW, 1, {IS(0, getpid())}},
-        {CALL(kill), ANY, SCMP_ACT_ALLOW, 1, {IS(0, getpid())}},
-        {CALL(prlimit64), ANY, SCMP_ACT_ALLOW, 1, {IS(0, 0)}},
-        {CALL(sched_setaffinity), ANY, SCMP_ACT_ALLOW, 1, {IS(0, 0)}},
-        {CALL(rt_sigaction), ANY, SCMP_ACT_ALLOW, 1, {SCMP_CMP64(0, SCMP_CMP_LT, SIGXCPU)}},
+        {CALL(tgkill), SANDBOX_ANY, SCMP_ACT_ALLOW, 1, {IS(0, getpid())}},
+        {CALL(kill), SANDBOX_ANY, SCMP_ACT_ALLOW, 1, {IS(0, getpid())}},
+        {CALL(prlimit64), SANDBOX_ANY, SCMP_ACT_ALLOW, 1, {IS(0, 0)}},
+        {CALL(sched_setaffinity), SANDBOX_ANY, SCMP_ACT_ALLOW, 1, {IS(0, 0)}},
+        {CALL(rt_sigaction), SANDBOX_ANY, SCMP_ACT_ALLOW, 1, {SCMP_CMP64(0, SCMP_CMP_LT, SIGXCPU)}},
         SIGNAL(SIGVTALRM),
         SIGNAL(SIGPROF),
         SIGNAL(SIGWINCH),
         SIGNAL(SIGIO),
         SIGNAL(SIGPWR),
-        {CALL(rt_sigaction), ANY, SCMP_ACT_ALLOW, 1, {BITS(0, ~31ull, 32)}}, /* 32 to 63 */
+        {CALL(rt_sigaction), SANDBOX_ANY, SCMP_ACT_ALLOW, 1, {BITS(0, ~31ull, 32)}}, /* 32 to 63 */
         SIGNAL(64),
         PRCTL(PR_SET_NAME),
         PRCTL(PR_GET_NAME),
@@ -325,29 +335,64 @@ static int add_own_rules(scmp_filter_ctx filter, enum classes class)
         IOCTL(FIONBIO),
         IOCTL(FIOCLEX),
     };
-    return add_conditional(filter, class, RULES, sizeof RULES / sizeof RULES[0]);
+    return add_conditional(filter, role, RULES, sizeof RULES / sizeof RULES[0]);
 }
 
 /* Name services and syslog() are looked for on sockets of AF_UNIX, and done without. */
-static int add_socket_rules(scmp_filter_ctx filter, enum classes class)
+static int add_socket_rules(scmp_filter_ctx filter, enum sandbox_role role)
 {
-#define SOCKET(family, type)                                                                       \
+#define SOCKET(role, family, type, protocol)                                                       \
     {                                                                                              \
-        CALL(socket), NETWORK, SCMP_ACT_ALLOW, 2,                                                  \
+        CALL(socket), role, SCMP_ACT_ALLOW, 3,                                                     \
         {                                                                                          \
-            IS(0, family), BITS(1, SOCKET_TYPE, type)                                              \
+            IS(0, family), BITS(1, SOCKET_TYPE, type), IS(2, protocol)                             \
+        }                                                                                          \
+    }
+#define PAIR(type)                                                                                 \
+    {                                                                                              \
+        CALL(socketpair), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 2,                                      \
+        {                                                                                          \
+            IS(0, AF_UNIX), BITS(1, SOCKET_TYPE, type)                                             \
         }                                                                                          \
     }
     static const struct conditional RULES[] = {
-        {CALL(socket), ANY, ACT_REFUSED, 1, {IS(0, AF_UNIX)}},
-        SOCKET(AF_INET, SOCK_STREAM),
-        SOCKET(AF_INET, SOCK_DGRAM),
-        SOCKET(AF_INET6, SOCK_STREAM),
-        SOCKET(AF_INET6, SOCK_DGRAM),
-        {CALL(socket), NETWORK, SCMP_ACT_ALLOW, 2, {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}},
-        {CALL(socketpair), NETWORK, SCMP_ACT_ALLOW, 1, {IS(0, AF_UNIX)}},
+        {CALL(socket), SANDBOX_ANY, ACT_REFUSED, 1, {IS(0, AF_UNIX)}},
+        SOCKET(NET_ROLES, AF_INET, SOCK_STREAM, 0),
+        SOCKET(NET_ROLES, AF_INET, SOCK_STREAM, IPPROTO_TCP),
+        SOCKET(NET_ROLES, AF_INET6, SOCK_STREAM, 0),
+        SOCKET(NET_ROLES, AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+        SOCKET(SANDBOX_BROKER, AF_INET, SOCK_DGRAM, 0),
+        SOCKET(SANDBOX_BROKER, AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+        SOCKET(SANDBOX_BROKER, AF_INET6, SOCK_DGRAM, 0),
+        SOCKET(SANDBOX_BROKER, AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+        {CALL(socket),
+         SANDBOX_BROKER,
+         SCMP_ACT_ALLOW,
+         2,
+         {IS(0, AF_NETLINK), IS(2, NETLINK_ROUTE)}},
+        {CALL(socket), SANDBOX_NETWORK, ACT_REFUSED, 1, {IS(0, AF_NETLINK)}},
+        PAIR(SOCK_STREAM),
+        PAIR(SOCK_SEQPACKET),
+        {CALL(bind), SANDBOX_NETWORK, ACT_REFUSED, 0, {{0}}},
+        {CALL(sendto), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 2, {IS(4, 0), BITS(3, MSG_FASTOPEN, 0)}},
+        {CALL(sendmsg), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 1, {BITS(2, MSG_FASTOPEN, 0)}},
+        {CALL(sendmmsg), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 1, {BITS(3, MSG_FASTOPEN, 0)}},
+        {CALL(setsockopt), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 1, {IS(1, SOL_SOCKET)}},
+        {CALL(setsockopt), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 1, {IS(1, IPPROTO_TCP)}},
+        {CALL(setsockopt), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 1, {IS(1, SOL_TLS)}},
+        {CALL(setsockopt), SANDBOX_NETWORK, SCMP_ACT_ALLOW, 2, {IS(1, IPPROTO_IP), IS(2, IP_TOS)}},
+        {CALL(setsockopt),
+         SANDBOX_NETWORK,
+         SCMP_ACT_ALLOW,
+         2,
+         {IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY)}},
+        {CALL(setsockopt),
+         SANDBOX_NETWORK,
+         SCMP_ACT_ALLOW,
+         2,
+         {IS(1, IPPROTO_IPV6), IS(2, IPV6_TCLASS)}},
     };
-    return add_conditional(filter, class, RULES, sizeof RULES / sizeof RULES[0]);
+    return add_conditional(filter, role, RULES, sizeof RULES / sizeof RULES[0]);
 }
 
 /* --- The end -----------------------------------------------------------------------------------*/
@@ -399,7 +444,14 @@ static int answer_all(scmp_filter_ctx filter)
     return err;
 }
 
-static int build(scmp_filter_ctx filter, enum classes class)
+static int allow_role(scmp_filter_ctx filter, enum sandbox_role role)
+{
+    return role == SANDBOX_NETWORK  ? ALLOW_ALL(filter, ALLOWED_NETWORK)
+           : role == SANDBOX_BROKER ? ALLOW_ALL(filter, ALLOWED_BROKER)
+                                    : ALLOW_ALL(filter, ALLOWED_PURE);
+}
+
+static int build(scmp_filter_ctx filter, enum sandbox_role role)
 {
     int err = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (err == 0) { /* a tree; the list that is the default is tried from its beginning each time */
@@ -408,32 +460,33 @@ static int build(scmp_filter_ctx filter, enum classes class)
     if (err == 0) {
         err = ALLOW_ALL(filter, ALLOWED);
     }
-    if (err == 0 && class == NETWORK) {
-        err = ALLOW_ALL(filter, ALLOWED_NETWORK);
+    if (err == 0) {
+        err = allow_role(filter, role);
     }
     if (err == 0) {
         err = answer_all(filter);
     }
     if (err == 0) {
-        err = add_socket_rules(filter, class);
+        err = add_socket_rules(filter, role);
     }
     if (err == 0) {
-        err = SANDBOX_SANITIZED ? add_sanitizer_rules(filter) : add_own_rules(filter, class);
+        err = SANDBOX_SANITIZED ? add_sanitizer_rules(filter) : add_own_rules(filter, role);
     }
     return err;
 }
 
-int filter_install(const struct wire_config *config, struct sandbox_state *state)
+int filter_install(enum sandbox_role role, struct sandbox_state *state)
 {
     int err = catch_forbidden();
     scmp_filter_ctx filter = err == 0 ? seccomp_init(SCMP_ACT_TRAP) : NULL;
     if (!filter) {
         return err < 0 ? err : -ENOMEM;
     }
-    err = build(filter, 1 << config->confinement);
+    err = build(filter, role);
     if (err == 0) {
         err = seccomp_load(filter);
         sandbox_note(state, WIRE_MECHANISM_SECCOMP, err);
+        sandbox_note(state, WIRE_MECHANISM_HOSTS, err); /* else it could pass its broker by */
         err = 0;
     }
     seccomp_release(filter);

@@ -314,7 +314,7 @@ bool http_rules_match(const struct http_rules *self, struct str host, unsigned p
     host = without_dot(host);
     for (unsigned i = 0; i < self->count; i++) {
         const struct http_rule *rule = &self->items[i];
-        if (rule->port != 0 && rule->port != port) {
+        if (port != HTTP_PORT_ANY && rule->port != 0 && rule->port != port) {
             continue;
         }
         if (rule->any || rule_matches_name(rule, host) ||

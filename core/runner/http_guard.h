@@ -44,6 +44,7 @@ struct http_rules {
 };
 
 #define HTTP_RULES_MAX 1024
+#define HTTP_PORT_ANY  0 /* when matched: is there a port for which … ? */
 
 void http_rules_init(struct http_rules *self);
 void http_rules_release(struct http_rules *self);

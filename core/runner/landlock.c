@@ -1,5 +1,6 @@
 /*
- * landlock.c — which files the runner may open, and which TCP ports it may connect to.
+ * landlock.c — which files the process may open, and which TCP ports it may connect to: a runner
+ * to none, its broker to those of the hosts that the connector asks for.
  *
  * Everything that this kernel's Landlock can take away is taken away; a few places are given back
  * for reading, none for writing, none for executing (dlopen() only reads). Descriptors that were
@@ -9,6 +10,7 @@
  * The numbers are those of the kernel's include/uapi/linux/landlock.h; headers of distributions
  * are older than kernels.
  */
+#include "runner/http_guard.h"
 #include "runner/sandbox.h"
 
 #include <errno.h>
@@ -36,6 +38,7 @@
 #define SCOPE_SIGNAL           (1ull << 1)
 
 #define PORT_DNS               53
+#define PORT_HTTPS             443
 
 struct ruleset_attr {
     uint64_t handled_access_fs;
@@ -53,42 +56,37 @@ struct net_port_attr {
     uint64_t port;
 };
 
-enum classes {
-    PURE = 1 << WIRE_CLASS_PURE,
-    NETWORK = 1 << WIRE_CLASS_NETWORK,
-    ANY = PURE | NETWORK
-};
-
 /* What may be read beside the connector's own file. What is not there is left out. */
 static const struct place {
     const char *path;
-    enum classes classes;
+    unsigned roles; /* enum sandbox_role */
     uint64_t access;
 } PLACES[] = {
-    {"/usr/lib", ANY, FS_READ_FILE | FS_READ_DIR},
-    {"/usr/lib64", ANY, FS_READ_FILE | FS_READ_DIR},
-    {"/usr/local/lib", ANY, FS_READ_FILE | FS_READ_DIR},
-    {"/lib", ANY, FS_READ_FILE | FS_READ_DIR},
-    {"/lib64", ANY, FS_READ_FILE | FS_READ_DIR},
-    {"/etc/ld.so.cache", ANY, FS_READ_FILE},
-    {"/etc/localtime", ANY, FS_READ_FILE},
-    {"/usr/share/zoneinfo", ANY, FS_READ_FILE | FS_READ_DIR},
-    {"/etc/ssl/openssl.cnf", ANY, FS_READ_FILE}, /* OpenSSL fails if it may not read it */
-    {"/dev/null", ANY, FS_READ_FILE | FS_WRITE_FILE},
-    {"/dev/urandom", ANY, FS_READ_FILE},
-    {"/sys/devices/system/cpu", ANY, FS_READ_FILE | FS_READ_DIR}, /* how many threads to start */
-    {"/etc/resolv.conf", NETWORK, FS_READ_FILE},
-    {"/run/systemd/resolve", NETWORK, FS_READ_FILE}, /* where it often leads to */
-    {"/etc/hosts", NETWORK, FS_READ_FILE},
-    {"/etc/host.conf", NETWORK, FS_READ_FILE},
-    {"/etc/nsswitch.conf", NETWORK, FS_READ_FILE},
-    {"/etc/gai.conf", NETWORK, FS_READ_FILE},
-    {"/etc/services", NETWORK, FS_READ_FILE},
-    {"/etc/ssl/certs", NETWORK, FS_READ_FILE | FS_READ_DIR},
-    {"/usr/share/ca-certificates", NETWORK, FS_READ_FILE | FS_READ_DIR},
-    {"/usr/local/share/ca-certificates", NETWORK, FS_READ_FILE | FS_READ_DIR},
+    {"/usr/lib", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/usr/lib64", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/usr/local/lib", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/lib", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/lib64", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/etc/ld.so.cache", SANDBOX_ANY, FS_READ_FILE},
+    {"/etc/localtime", SANDBOX_ANY, FS_READ_FILE},
+    {"/usr/share/zoneinfo", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/etc/ssl/openssl.cnf", SANDBOX_ANY, FS_READ_FILE}, /* OpenSSL fails if it may not read it */
+    {"/dev/null", SANDBOX_ANY, FS_READ_FILE | FS_WRITE_FILE},
+    {"/dev/urandom", SANDBOX_ANY, FS_READ_FILE},
+    {"/sys/devices/system/cpu", SANDBOX_ANY,
+     FS_READ_FILE | FS_READ_DIR}, /* how many threads to start */
+    {"/etc/resolv.conf", SANDBOX_BROKER, FS_READ_FILE},
+    {"/run/systemd/resolve", SANDBOX_BROKER, FS_READ_FILE}, /* where it often leads to */
+    {"/etc/hosts", SANDBOX_BROKER, FS_READ_FILE},
+    {"/etc/host.conf", SANDBOX_BROKER, FS_READ_FILE},
+    {"/etc/nsswitch.conf", SANDBOX_BROKER, FS_READ_FILE},
+    {"/etc/gai.conf", SANDBOX_BROKER, FS_READ_FILE},
+    {"/etc/services", SANDBOX_BROKER, FS_READ_FILE},
+    {"/etc/ssl/certs", SANDBOX_NETWORK, FS_READ_FILE | FS_READ_DIR},
+    {"/usr/share/ca-certificates", SANDBOX_NETWORK, FS_READ_FILE | FS_READ_DIR},
+    {"/usr/local/share/ca-certificates", SANDBOX_NETWORK, FS_READ_FILE | FS_READ_DIR},
 #if SANDBOX_SANITIZED
-    {"/proc", ANY, FS_READ_FILE | FS_READ_DIR},
+    {"/proc", SANDBOX_ANY, FS_READ_FILE | FS_READ_DIR},
 #endif
 };
 
@@ -101,6 +99,13 @@ static const uint64_t FS_OF_ABI[] = {
     FS_ALL_OF_ABI_1 | FS_REFER | FS_TRUNCATE | FS_IOCTL_DEV,
 };
 #define FS_ABI_LAST (sizeof FS_OF_ABI / sizeof FS_OF_ABI[0] - 1)
+
+struct confined {
+    const struct wire_config *config;
+    enum sandbox_role role;
+    int connector_fd;
+    struct http_rules hosts; /* of a broker */
+};
 
 /* --- Rules: 0 or -errno ------------------------------------------------------------------------*/
 
@@ -145,15 +150,15 @@ static int allow_granted(int ruleset, const struct wire_config *config)
     return err;
 }
 
-static int allow_files(int ruleset, const struct wire_config *config, int connector_fd)
+static int allow_files(int ruleset, const struct confined *self)
 {
-    int err = allow_file(ruleset, connector_fd, FS_READ_FILE);
+    int err = self->connector_fd >= 0 ? allow_file(ruleset, self->connector_fd, FS_READ_FILE) : 0;
     for (size_t i = 0; i < sizeof PLACES / sizeof PLACES[0] && err == 0; i++) {
-        if (PLACES[i].classes & 1 << config->confinement) {
+        if (PLACES[i].roles & self->role) {
             err = allow_path(ruleset, PLACES[i].path, PLACES[i].access);
         }
     }
-    return err < 0 ? err : allow_granted(ruleset, config);
+    return err < 0 || self->role == SANDBOX_BROKER ? err : allow_granted(ruleset, self->config);
 }
 
 static int allow_port(int ruleset, uint64_t port)
@@ -162,25 +167,32 @@ static int allow_port(int ruleset, uint64_t port)
     return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0 ? -errno : 0;
 }
 
-static int allow_ports(int ruleset, struct str records)
+static int allow_ports(int ruleset, const struct http_rules *hosts)
 {
-    struct wire_port port;
     int err = allow_port(ruleset, PORT_DNS);
-    while (err == 0 && wire_port_next(&records, &port) == 0) {
-        err = allow_port(ruleset, port.port);
+    for (unsigned i = 0; i < hosts->count && err == 0; i++) {
+        err = allow_port(ruleset, hosts->items[i].port);
     }
     return err;
 }
 
+static bool any_port(const struct http_rules *hosts)
+{
+    for (unsigned i = 0; i < hosts->count; i++) {
+        if (hosts->items[i].port == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* --- All of it ---------------------------------------------------------------------------------*/
 
-static int build(int ruleset, const struct wire_config *config, int connector_fd,
-                 const struct ruleset_attr *handled)
+static int build(int ruleset, const struct confined *self, const struct ruleset_attr *handled)
 {
-    int err = allow_files(ruleset, config, connector_fd);
-    if (err == 0 && config->confinement == WIRE_CLASS_NETWORK &&
-        handled->handled_access_net & NET_CONNECT_TCP) {
-        err = allow_ports(ruleset, config->ports);
+    int err = allow_files(ruleset, self);
+    if (err == 0 && self->role == SANDBOX_BROKER && handled->handled_access_net & NET_CONNECT_TCP) {
+        err = allow_ports(ruleset, &self->hosts);
     }
     if (err == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) {
         err = -errno;
@@ -196,30 +208,48 @@ static size_t size_for(int abi)
                       : offsetof(struct ruleset_attr, handled_access_net);
 }
 
-static struct ruleset_attr handled_for(int abi, const struct wire_config *config)
+static struct ruleset_attr handled_for(int abi, const struct confined *self)
 {
-    bool any_port = config->confinement == WIRE_CLASS_NETWORK && config->ports.len == 0;
+    bool any = self->role == SANDBOX_BROKER && any_port(&self->hosts);
     return (struct ruleset_attr){
         .handled_access_fs = FS_OF_ABI[(size_t)abi < FS_ABI_LAST ? (size_t)abi : FS_ABI_LAST],
-        .handled_access_net = abi < 4    ? 0
-                              : any_port ? NET_BIND_TCP
-                                         : NET_BIND_TCP | NET_CONNECT_TCP,
+        .handled_access_net = abi < 4 ? 0
+                              : any   ? NET_BIND_TCP
+                                      : NET_BIND_TCP | NET_CONNECT_TCP,
         .scoped = abi < 6 ? 0 : SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL,
     };
 }
 
-int landlock_confine(const struct wire_config *config, int connector_fd,
+static int restrict_self(int abi, const struct confined *self)
+{
+    struct ruleset_attr handled = handled_for(abi, self);
+    long ruleset = syscall(SYS_landlock_create_ruleset, &handled, size_for(abi), 0);
+    int err = ruleset < 0 ? -errno : build((int)ruleset, self, &handled);
+    if (ruleset >= 0) {
+        close((int)ruleset);
+    }
+    return err;
+}
+
+/* A host that cannot be read gives no port. */
+static int take_hosts(struct confined *self)
+{
+    struct str bad;
+    int err = http_rules_add_lines(&self->hosts, self->config->hosts, PORT_HTTPS,
+                                   self->config->connector, &bad);
+    return err == HUB_ERR_NOMEM ? -ENOMEM : 0;
+}
+
+int landlock_confine(const struct wire_config *config, enum sandbox_role role, int connector_fd,
                      struct sandbox_state *state)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
     int absent = abi < 0 ? -errno : -EOPNOTSUPP;
     if (abi > 0) {
-        struct ruleset_attr handled = handled_for((int)abi, config);
-        long ruleset = syscall(SYS_landlock_create_ruleset, &handled, size_for((int)abi), 0);
-        int err = ruleset < 0 ? -errno : build((int)ruleset, config, connector_fd, &handled);
-        if (ruleset >= 0) {
-            close((int)ruleset);
-        }
+        struct confined self = {config, role, connector_fd, {0}};
+        int err = role == SANDBOX_BROKER ? take_hosts(&self) : 0;
+        err = err < 0 ? err : restrict_self((int)abi, &self);
+        http_rules_release(&self.hosts);
         if (err < 0) {
             return err;
         }

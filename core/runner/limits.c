@@ -95,9 +95,9 @@ static int limit_threads(struct sandbox_state *state)
     return err;
 }
 
-int limits_set(const struct wire_config *config, struct sandbox_state *state)
+int limits_set(const struct wire_config *config, enum sandbox_role role,
+               struct sandbox_state *state)
 {
-    bool network = config->confinement == WIRE_CLASS_NETWORK;
     const struct {
         __rlimit_resource_t resource;
         rlim_t value;
@@ -106,7 +106,7 @@ int limits_set(const struct wire_config *config, struct sandbox_state *state)
         {RLIMIT_CORE, 0, true},
         {RLIMIT_AS, config->memory_max, !SANDBOX_SANITIZED && config->memory_max > 0},
         {RLIMIT_FSIZE, config->file_bytes_max, config->file_bytes_max > 0},
-        {RLIMIT_NOFILE, network ? NETWORK_FILES_MAX : PURE_FILES_MAX, true},
+        {RLIMIT_NOFILE, role == SANDBOX_NETWORK ? NETWORK_FILES_MAX : PURE_FILES_MAX, true},
         {RLIMIT_MEMLOCK, 0, !SANDBOX_SANITIZED},
         {RLIMIT_MSGQUEUE, 0, true},
         {RLIMIT_NICE, 0, true},
@@ -119,7 +119,9 @@ int limits_set(const struct wire_config *config, struct sandbox_state *state)
     if (err < 0) {
         return err;
     }
-    limits_renew_processor_time(config->cpu_s);
+    if (role != SANDBOX_BROKER) { /* which works for all attempts there will be */
+        limits_renew_processor_time(config->cpu_s);
+    }
     sandbox_note(state, WIRE_MECHANISM_LIMITS, 0);
     return limit_threads(state);
 }

@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/thread.h"
+#include "runner/broker.h"
 #include "runner/runner.h"
 #include "runner/sandbox.h"
 #include "runner/witness.h"
@@ -126,6 +127,32 @@ static void send_confined(struct runner *self, const struct sandbox_state *state
     check_sent(self, wire_channel_flush_wait(&self->channel, GOODBYE_MS));
 }
 
+static void broker_ended(uv_poll_t *handle, int status, int events)
+{
+    (void)status;
+    (void)events;
+    runner_end(handle->data, RUNNER_EXIT_SYSTEM, "its broker has ended");
+}
+
+/* A connector that is only looked at speaks to nobody. */
+static int start_broker(struct runner *self, int board_fd, struct hub_error *error)
+{
+    const struct wire_config *config = &self->config;
+    int pidfd;
+    if (config->confinement != WIRE_CLASS_NETWORK || config->mode != WIRE_SERVE) {
+        return 0;
+    }
+    int err = broker_start(config, board_fd, &pidfd, error);
+    if (err == 0 && uv_poll_init(&self->loop, &self->broker, pidfd) < 0) {
+        err = hub_fail(error, HUB_ERR_NOMEM, "the broker could not be watched");
+    }
+    if (err == 0) {
+        self->broker.data = self;
+        uv_poll_start(&self->broker, UV_READABLE, broker_ended);
+    }
+    return err;
+}
+
 static int load(struct runner *self, const struct wire_config *config, int fd,
                 struct hub_error *error)
 {
@@ -165,14 +192,21 @@ static int on_config(struct runner *self, struct wire_frame *frame)
         frame->fd_count == 0) {
         return HUB_ERR_PROTOCOL;
     }
-    if (frame->fd_count == 2) {
-        share_board(self, frame->fds[1]);
+    int board_fd = frame->fd_count == 2 ? frame->fds[1] : -1;
+    if (board_fd >= 0) {
+        share_board(self, board_fd);
     }
-    if (load(self, &self->config, frame->fds[0], &error) < 0) {
+    int err = start_broker(self, board_fd, &error);
+    if (board_fd >= 0) { /* its second page is the broker's alone */
+        close(board_fd);
+        frame->fds[1] = -1;
+    }
+    if (err < 0 || load(self, &self->config, frame->fds[0], &error) < 0) {
         refuse(self, &error);
     }
     /* They live in the frame. */
-    self->config.path = self->config.readable = self->config.ports = (struct str){0};
+    self->config.path = self->config.readable = (struct str){0};
+    self->config.hosts = self->config.connector = (struct str){0};
     self->config.http_allow = self->config.http_allow_private = (struct str){0};
     self->config.http_authorities = (struct str){0};
     send_ready(self);

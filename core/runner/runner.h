@@ -8,6 +8,8 @@
  *
  *     main.c      frames from hubd → what to do
  *     sandbox.c   confines the process, with identity.c, limits.c, landlock.c, filter.c
+ *     broker.c    makes its connections, in another process, by the rules of gate.c; for those who
+ *                 know nothing of it connect.c and resolve.c stand in for the C library
  *     witness.c   what hubd shall know if it dies, with memory.c
  *     load.c, descriptor.c  the connector
  *     job.c       attempts and their states     stock.c    scratch files for artifacts
@@ -68,7 +70,8 @@ struct runner {
     const struct runner_seam *seam; /* may be NULL */
     uv_loop_t loop;
     uv_poll_t readable;
-    int polled; /* the events that `readable` waits for */
+    uv_poll_t broker; /* its end; of class network */
+    int polled;       /* the events that `readable` waits for */
     uv_prepare_t before_sleep;
     uv_async_t wake;
     uv_timer_t late; /* for progress that waits for its time */

@@ -45,6 +45,7 @@ void sandbox_note(struct sandbox_state *self, enum wire_mechanism mechanism, int
 
 struct confining {
     const struct wire_config *config;
+    enum sandbox_role role;
     int connector_fd;
     struct sandbox_state *state;
 };
@@ -72,17 +73,17 @@ static int not_dumpable(struct confining *self)
 
 static int set_limits(struct confining *self)
 {
-    return limits_set(self->config, self->state);
+    return limits_set(self->config, self->role, self->state);
 }
 
 static int confine_files(struct confining *self)
 {
-    return landlock_confine(self->config, self->connector_fd, self->state);
+    return landlock_confine(self->config, self->role, self->connector_fd, self->state);
 }
 
 static int install_filter(struct confining *self)
 {
-    return filter_install(self->config, self->state);
+    return filter_install(self->role, self->state);
 }
 
 static const struct step {
@@ -105,17 +106,34 @@ static int check_required(const struct sandbox_state *state, struct hub_error *e
     return 0;
 }
 
-int sandbox_enter(const struct wire_config *config, int connector_fd,
-                  struct sandbox_state *ret_state, struct hub_error *error)
+static int take_all(struct confining *self, struct hub_error *error)
 {
-    struct sandbox_state state = {0};
-    struct confining confining = {config, connector_fd, &state};
     for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
-        int err = STEPS[i].take(&confining);
+        int err = STEPS[i].take(self);
         if (err < 0) {
             return hub_fail_errno(error, -err, "the sandbox's step %s failed", STEPS[i].name);
         }
     }
-    *ret_state = state;
-    return config->sandbox_required ? check_required(&state, error) : 0;
+    return self->config->sandbox_required ? check_required(self->state, error) : 0;
+}
+
+int sandbox_enter(const struct wire_config *config, int connector_fd,
+                  struct sandbox_state *ret_state, struct hub_error *error)
+{
+    struct sandbox_state state = {0};
+    bool network = config->confinement == WIRE_CLASS_NETWORK;
+    struct confining confining = {config, network ? SANDBOX_NETWORK : SANDBOX_PURE, connector_fd,
+                                  &state};
+    int err = take_all(&confining, error);
+    if (err == 0) {
+        *ret_state = state;
+    }
+    return err;
+}
+
+int sandbox_enter_broker(const struct wire_config *config, struct hub_error *error)
+{
+    struct sandbox_state state = {0};
+    struct confining confining = {config, SANDBOX_BROKER, -1, &state};
+    return take_all(&confining, error);
 }

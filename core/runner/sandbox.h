@@ -3,7 +3,8 @@
  *
  *     sandbox_begin(fd, &err);                    at the very start of the process
  *     witness_init(board);
- *     sandbox_enter(&config, file, &state, &err); once hubd has said how
+ *     broker_start(&config, board, &err);         once hubd has said how; class network only
+ *     sandbox_enter(&config, file, &state, &err);
  *     … dlopen() …
  *
  * A table of steps, each of which takes something away for good, in an order in which each can
@@ -16,9 +17,10 @@
  *
  * CLASSES. `pure`: no sockets at all; of the file system only shared libraries, time zones, the
  * connector's own file and what hubd grants of the places that the connector asks for.
- * `network`: sockets of IPv4 and IPv6 that connect but never listen, and the files that name
- * resolution and TLS read. Which hosts it connects to is checked by the host's HTTP client; the
- * kernel can tell ports apart (TCP only) but not hosts.
+ * `network`: sockets of TCP that send and receive but neither connect nor listen, and the files
+ * that TLS reads. Connections are made for it by its broker (broker.h), which is confined too: it
+ * connects, to the ports of the hosts that the connector asks for, and reads what name resolution
+ * reads.
  *
  * MECHANISMS (enum wire_mechanism) that the kernel or the user cannot have are missing, which is
  * reported to hubd; with `sandbox_required` it is an error. What cannot be missing, as rlimits, is
@@ -46,6 +48,15 @@
 #define SANDBOX_SANITIZED 0
 #endif
 
+/* What the process is. As bits, since some things are for several. */
+enum sandbox_role {
+    SANDBOX_PURE = 1,
+    SANDBOX_NETWORK = 2,
+    SANDBOX_BROKER = 4,
+    SANDBOX_RUNNER = SANDBOX_PURE | SANDBOX_NETWORK,
+    SANDBOX_ANY = SANDBOX_RUNNER | SANDBOX_BROKER,
+};
+
 /* How it went. */
 struct sandbox_state {
     uint32_t mechanisms; /* bits: 1 << enum wire_mechanism */
@@ -63,6 +74,9 @@ HUB_MUST_CHECK int sandbox_begin(int channel_fd, struct hub_error *error);
 HUB_MUST_CHECK int sandbox_enter(const struct wire_config *config, int connector_fd,
                                  struct sandbox_state *ret_state, struct hub_error *error);
 
+/* The same for the broker of a runner that has this configuration. */
+HUB_MUST_CHECK int sandbox_enter_broker(const struct wire_config *config, struct hub_error *error);
+
 /* Is this program built with a sanitizer, which needs address space and /proc for itself? */
 bool sandbox_is_sanitized(void);
 
@@ -73,14 +87,16 @@ void sandbox_note(struct sandbox_state *self, enum wire_mechanism mechanism, int
 
 int identity_change(const struct wire_config *config, struct sandbox_state *state);
 
-int limits_set(const struct wire_config *config, struct sandbox_state *state);
+int limits_set(const struct wire_config *config, enum sandbox_role role,
+               struct sandbox_state *state);
 /* An attempt begins: it finds at least `cpu_s` of processor time, at most about twice that. Costs
  * nothing as long as it cannot have been used up. */
 void limits_renew_processor_time(uint32_t cpu_s);
 
-int landlock_confine(const struct wire_config *config, int connector_fd,
+/* `connector_fd` -1: there is none. */
+int landlock_confine(const struct wire_config *config, enum sandbox_role role, int connector_fd,
                      struct sandbox_state *state);
 
-int filter_install(const struct wire_config *config, struct sandbox_state *state);
+int filter_install(enum sandbox_role role, struct sandbox_state *state);
 
 #endif

@@ -2,17 +2,14 @@
  * grants.c — what a connector may reach of what it asks for.
  *
  * Places: those that are, or are below, one of the configuration's; and the folders that it names
- * for this connector. Ports: those of the hosts that
- * it asks for; the hosts themselves are for the runner's HTTP client to check, the kernel knows
- * none.
+ * for this connector. Hosts: what it asks for and what the configuration allows go to the runner,
+ * whose broker puts them together (runner/gate.h).
  */
 #include "supervisor/internal.h"
 
 #include "wire/wire.h"
 
 #include <string.h>
-
-#define PORT_HTTPS 443
 
 /* --- Places ------------------------------------------------------------------------------------*/
 
@@ -100,38 +97,24 @@ void grants_report(const struct supervisor *self, const struct descriptor *descr
     }
 }
 
-/* --- Ports -------------------------------------------------------------------------------------*/
+/* --- Hosts -------------------------------------------------------------------------------------*/
 
-/* Of "HOST", "HOST:PORT", "HOST:*" or "*": 0 stands for any. */
-static uint64_t port_of(struct str host)
+/* One a line. A list that cannot be had whole is none: then nothing may be reached. */
+static struct str list_hosts(struct supervisor *self, const struct descriptor *descriptor)
 {
-    size_t at = host.len;
-    uint64_t port;
-    while (at > 0 && host.ptr[at - 1] != ':') {
-        at--;
-    }
-    if (at == 0) {
-        return str_eq(host, STR("*")) ? 0 : PORT_HTTPS;
-    }
-    return str_to_u64(str_slice(host, at, host.len), 65535, &port) ? port : 0;
-}
-
-/* None: any. */
-static struct str grant_ports(struct supervisor *self, const struct descriptor *descriptor)
-{
-    buf_clear(&self->granted_ports);
+    struct buf *lines = &self->asked_hosts;
+    buf_clear(lines);
     for (size_t i = 0; i < json_object_array_length(descriptor->hosts); i++) {
-        struct wire_port port = {(uint32_t)port_of(text_at(descriptor->hosts, i))};
-        if (port.port == 0 || wire_port_append(&self->granted_ports, &port) < 0) {
-            return (struct str){0};
-        }
+        buf_append_str(lines, text_at(descriptor->hosts, i));
+        buf_append_char(lines, '\n');
     }
-    return buf_view(&self->granted_ports);
+    return buf_failed(lines) ? (struct str){0} : buf_view(lines);
 }
 
 void grants_fill(struct supervisor *self, const struct descriptor *descriptor,
                  struct wire_config *config)
 {
     config->readable = grant_places(self, descriptor);
-    config->ports = grant_ports(self, descriptor);
+    config->hosts = list_hosts(self, descriptor);
+    config->connector = descriptor->name;
 }

@@ -69,6 +69,7 @@ struct connector {
     uint64_t attempts_died;
     uint64_t runners_started;
     uint64_t runners_crashed;
+    uint64_t connections_refused;
 };
 
 /* A runner of a connector. */
@@ -129,7 +130,7 @@ struct supervisor {
     char **places;             /* NULL: none */
     char **folders;            /* the same: "CONNECTOR/NAME=/PATH" */
     struct buf granted_places; /* of the configuration that was made last */
-    struct buf granted_ports;
+    struct buf asked_hosts;
     struct supervisor_events events;
     void *context;
     struct log *log;

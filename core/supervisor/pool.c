@@ -447,6 +447,25 @@ static struct attempt *held_attempt(struct member *self, uint64_t token)
     return attempt && attempt->member == self ? attempt : NULL;
 }
 
+/* What its broker has refused in the meantime. An attempt is named if it can only have been that
+ * one; the others in an async runner may have asked as well. */
+static void count_refusals(struct member *self, const struct attempt *attempt)
+{
+    char last[BOARD_REFUSAL_MAX];
+    char quoted[2 * BOARD_REFUSAL_MAX];
+    uint32_t more = board_refusals(&self->runner->board, last);
+    if (more == 0) {
+        return;
+    }
+    bool sure = attempt && self->in_flight == 1;
+    self->connector->connections_refused += more;
+    log_warn(self->connector->supervisor->log, "supervisor", "connections were refused",
+             "connector=%s pid=%ld job=%.*s count=%u last=%s", self->connector->name,
+             (long)self->runner->process.pid, sure ? (int)attempt->job_id_len : 1,
+             sure ? attempt->job_id : "-", more,
+             log_quote(str_from_c(last), quoted, sizeof quoted));
+}
+
 static int on_result(void *owner, struct runner *runner, uint64_t token,
                      const struct wire_result *result, const int *fds)
 {
@@ -458,6 +477,7 @@ static int on_result(void *owner, struct runner *runner, uint64_t token,
     if (!attempt) {
         return HUB_ERR_PROTOCOL;
     }
+    count_refusals(self, attempt);
     outcome_of_result(attempt, result, fds, artifacts, &outcome, &reason);
     outcome.runner_pid = runner->process.pid;
     outcome.connector_version = self->version->descriptor->version;
@@ -537,6 +557,7 @@ static void on_gone(void *owner, struct runner *runner, const struct runner_deat
     if (!held_attempt(self, judged.token)) {
         judged.token = 0;
     }
+    count_refusals(self, placement_find(connector->supervisor, judged.token));
     log_death(self, death);
     connector->runners_crashed += !self->leaving;
     if (!self->ready && !self->leaving) {

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define OUT_MAX          (64u << 20) /* bytes that wait for a runner that does not read */
@@ -295,10 +294,10 @@ static int on_hello(struct runner *self, const struct wire_frame *frame)
                    HUB_ABI_MINOR(HUB_ABI));
         return HUB_ERR_PROTOCOL;
     }
-    int fds[] = {self->connector_fd, self->board_fd};
-    int err = wire_send_config(&self->channel, 0, &self->config, fds, self->board_fd < 0 ? 1 : 2);
+    int fds[] = {self->connector_fd, self->board.fd};
+    int err = wire_send_config(&self->channel, 0, &self->config, fds, self->board.fd < 0 ? 1 : 2);
     if (err == 0) {
-        self->connector_fd = self->board_fd = -1;
+        self->connector_fd = self->board.fd = -1;
     }
     set_stage(self, RUNNER_CONFINING);
     check_sent(self, err);
@@ -605,14 +604,11 @@ static void close_handle(struct runner *self, uv_handle_t *handle)
     }
 }
 
-/* The descriptors that go with CONFIG, if it was never sent. */
-static void close_unsent(struct runner *self)
+/* The connector's file, if CONFIG was never sent. */
+static void close_connector(struct runner *self)
 {
     if (self->connector_fd >= 0) {
         close(self->connector_fd);
-    }
-    if (self->board_fd >= 0) {
-        close(self->board_fd);
     }
 }
 
@@ -624,10 +620,8 @@ static void runner_release(struct runner *self)
         scratch_close(self->house->loop, &self->scratch[i].fd, 1);
     }
     self->scratch_count = 0;
-    close_unsent(self);
-    if (self->board) {
-        munmap(self->board, sizeof *self->board);
-    }
+    close_connector(self);
+    board_release(&self->board);
     list_remove(&self->unsent);
     uids_put(&self->house->uids, self->config.uid);
     close_handle(self, (uv_handle_t *)&self->timer);
@@ -648,8 +642,8 @@ static void conclude(struct runner *self, bool by_signal, int number)
         set_stage(self, RUNNER_DYING);
     }
     if (!self->killed) {
-        struct runner_status status = {by_signal, number, self->board, &self->config};
-        death->token = self->board ? atomic_load(&self->board->token) : 0;
+        struct runner_status status = {by_signal, number, self->board.page, &self->config};
+        death->token = self->board.page ? atomic_load(&self->board.page->token) : 0;
         runner_explain(&status, death, why);
         set_reason(self, "%s", why);
     }
@@ -693,30 +687,11 @@ static int watch(struct runner *self)
     return 0;
 }
 
-/* A page that the runner cannot cut short under us. Without it deaths are harder to explain. */
-static void make_board(struct runner *self)
-{
-    size_t size = sizeof *self->board;
-    int fd = memfd_create("hub-runner", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    void *page = MAP_FAILED;
-    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0 &&
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0) {
-        page = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-    }
-    if (page == MAP_FAILED) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return;
-    }
-    self->board = page;
-    self->board_fd = fd;
-}
-
 /* The texts of `config` that are this runner's own; the others live as long as the supervisor. */
 static void keep_texts(struct runner *self)
 {
-    struct str *texts[] = {&self->config.readable, &self->config.ports, &self->config.path};
+    struct str *texts[] = {&self->config.readable, &self->config.hosts, &self->config.connector,
+                           &self->config.path};
     buf_init(&self->texts, BUF_NO_LIMIT);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         buf_append_str(&self->texts, *texts[i]);
@@ -743,8 +718,7 @@ static struct runner *runner_alloc(struct runner_house *house, const struct runn
     self->channel.fd = -1;
     keep_texts(self);
     self->connector_fd = fcntl(birth->connector_fd, F_DUPFD_CLOEXEC, 0);
-    self->board_fd = -1;
-    make_board(self);
+    board_make(&self->board);
     self->scratch_next_id = 1;
     list_init(&self->unsent);
     return self;
@@ -754,10 +728,8 @@ static struct runner *runner_alloc(struct runner_house *house, const struct runn
 static void runner_discard(struct runner *self)
 {
     if (self) {
-        close_unsent(self);
-        if (self->board) {
-            munmap(self->board, sizeof *self->board);
-        }
+        close_connector(self);
+        board_release(&self->board);
         uids_put(&self->house->uids, self->config.uid);
         buf_release(&self->texts);
         free(self);

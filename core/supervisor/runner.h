@@ -22,6 +22,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "supervisor/board.h"
 #include "supervisor/relay.h"
 #include "supervisor/scratch.h"
 #include "supervisor/spawn.h"
@@ -117,8 +118,7 @@ struct runner {
     struct wire_confined confined; /* once it is */
     struct buf texts;              /* that `config` points to */
     int connector_fd;              /* until CONFIG is sent */
-    int board_fd;                  /* the same; or -1 */
-    struct wire_board *board;      /* what it says that it is doing; NULL: nothing */
+    struct board board;            /* what it and its broker say that they are doing */
     bool deaf;                     /* nothing more is read from the channel */
     struct relay relay;            /* its stderr */
     uv_poll_t poll;

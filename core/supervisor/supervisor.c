@@ -85,7 +85,7 @@ static void supervisor_destroy(struct supervisor *self)
     free_list(self->places);
     free_list(self->folders);
     buf_release(&self->granted_places);
-    buf_release(&self->granted_ports);
+    buf_release(&self->asked_hosts);
     free(self->runner_path);
     free(self->scratch_dir);
     free(self);
@@ -108,7 +108,7 @@ static int supervisor_init(struct supervisor *self)
     self->places = config->places ? copy_list(config->places) : NULL;
     self->folders = config->folders ? copy_list(config->folders) : NULL;
     buf_init(&self->granted_places, BUF_NO_LIMIT);
-    buf_init(&self->granted_ports, BUF_NO_LIMIT);
+    buf_init(&self->asked_hosts, BUF_NO_LIMIT);
     if (copy_texts(config) < 0 || !self->runner_path || !self->scratch_dir ||
         !self->connector_dirs || (config->places && !self->places) ||
         (config->folders && !self->folders)) {
@@ -411,6 +411,7 @@ static void describe(const struct connector *self, struct supervisor_connector *
         .runners_started = self->runners_started,
         .runners_crashed = self->runners_crashed,
         .trips = self->breaker.trips,
+        .connections_refused = self->connections_refused,
         .sandbox =
             {
                 .network = descriptor->network,

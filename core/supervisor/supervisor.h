@@ -37,9 +37,9 @@
  * (see breaker.h): its jobs wait, they do not fail.
  *
  * THE SANDBOX is the runner's work (runner/sandbox.h); what it may do is decided here: the class by
- * the hosts that the descriptor asks for, the places to read by what it asks for and the
- * configuration grants, the user by who is free. What a runner says of its sandbox it says before
- * it has loaded anything.
+ * the hosts that the descriptor asks for, the hosts and the places to read by what it asks for and
+ * the configuration grants, the user by who is free. What a runner says of its sandbox it says
+ * before it has loaded anything.
  *
  * WHAT ATTEMPTS ASK FOR. on_keep() tells of a call of hub.keep/1 or hub.ledger/1: who calls is for
  * certain, what it says was checked for form. Each call is answered with exactly one
@@ -305,6 +305,7 @@ struct supervisor_connector {
     uint64_t attempts_started, attempts_died, runners_started, runners_crashed;
     uint64_t deaths[SUPERVISOR_CAUSE_END]; /* of attempts, by cause */
     uint64_t trips;                        /* of the circuit breaker */
+    uint64_t connections_refused;          /* by its runners' brokers: hosts that are not granted */
 };
 
 /* Calls `visit` for each connector by name; views live until the next turn of the loop. */

@@ -61,7 +61,7 @@ struct wire_channel;
 #define WIRE_FILES_MAX      128  /* input files of an attempt */
 #define WIRE_GRANT_MAX      64   /* scratch files in one GRANT */
 #define WIRE_ARTIFACTS_MAX  1024 /* scratch files that one RESULT may name */
-#define WIRE_GRANTS_MAX     64   /* places, or ports, that one runner may be given */
+#define WIRE_GRANTS_MAX     64   /* places, or hosts, that a connector may ask for */
 #define WIRE_CALLS_MAX      256  /* of hub.keep/1 and hub.ledger/1 that one runner may wait for */
 #define WIRE_KEY_MAX        256  /* of a key of hub.keep/1 */
 #define WIRE_VALUE_MAX      (64u << 10) /* of a value; and of all values in one ANSWER */
@@ -100,7 +100,8 @@ enum wire_level { WIRE_LOG_DEBUG, WIRE_LOG_INFO, WIRE_LOG_WARN, WIRE_LOG_ERROR }
     X(LANDLOCK_FILES, "landlock_files")                                                            \
     X(LANDLOCK_NET, "landlock_net")     /* ABI 4: TCP */                                           \
     X(LANDLOCK_SCOPE, "landlock_scope") /* ABI 6: signals, abstract sockets */                     \
-    X(SECCOMP, "seccomp")
+    X(SECCOMP, "seccomp")                                                                          \
+    X(HOSTS, "hosts") /* only a broker connects, of class network; else nobody */
 
 enum wire_mechanism {
 #define X(NAME, public) WIRE_MECHANISM_##NAME,
@@ -129,7 +130,8 @@ const char *wire_mechanism_name(unsigned mechanism);
     F(u32, uid, UINT32_MAX)       /* to become, as root; 0: none */                                \
     F(u32, sandbox_required, 1)   /* rather end than go on without a mechanism */                  \
     F(str, readable, WIRE_GRANTS_MAX *(WIRE_PLACE_MAX)) /* wire_place records */                   \
-    F(str, ports, WIRE_GRANTS_MAX *(WIRE_PORT_MAX))     /* wire_port records; none: any */         \
+    F(str, hosts, WIRE_RULES_MAX)                       /* that it asks for, one a line */         \
+    F(str, connector, WIRE_CODE_MAX)                    /* its name; none: not yet known */        \
     F(str, path, 4096)                                  /* of the connector, for messages */
 
 #define WIRE_START_FIELDS(F)                                                                       \
@@ -256,8 +258,6 @@ const char *wire_mechanism_name(unsigned mechanism);
     F(str, path, 1024) /* absolute: a file or a folder to read */                                  \
     F(str, name, 64)   /* what the connector knows it by; none: its path */
 
-#define WIRE_PORT_FIELDS(F)  F(u32, port, 65535) /* of TCP, to connect to */
-
 #define WIRE_VALUE_FIELDS(F)                                                                       \
     F(u64, kept_at, INT64_MAX) /* wall clock, ms */                                                \
     F(str, key, WIRE_KEY_MAX)                                                                      \
@@ -267,7 +267,6 @@ const char *wire_mechanism_name(unsigned mechanism);
     X(FILE, file)                                                                                  \
     X(ARTIFACT, artifact)                                                                          \
     X(PLACE, place)                                                                                \
-    X(PORT, port)                                                                                  \
     X(VALUE, value)
 
 /* --- What is made of them ----------------------------------------------------------------------*/
@@ -281,7 +280,6 @@ const char *wire_mechanism_name(unsigned mechanism);
 #define WIRE_FILE_MAX     (0 WIRE_FILE_FIELDS(WIRE_ADD_SPACE))
 #define WIRE_ARTIFACT_MAX (0 WIRE_ARTIFACT_FIELDS(WIRE_ADD_SPACE))
 #define WIRE_PLACE_MAX    (0 WIRE_PLACE_FIELDS(WIRE_ADD_SPACE))
-#define WIRE_PORT_MAX     (0 WIRE_PORT_FIELDS(WIRE_ADD_SPACE))
 
 /* A value without its bytes, which are limited for a whole ANSWER. */
 #define WIRE_VALUE_SPACE                                                                           \
@@ -347,6 +345,13 @@ struct wire_board {
     _Atomic uint64_t refused_bytes;  /* of memory that was asked for and not to be had; 0: none */
     _Atomic uint32_t forbidden_call; /* number of the system call that was stopped, plus 1 */
     _Atomic uint32_t output_full;    /* writes beyond the size that an output may have */
+};
+
+/* What a runner's broker has refused: on the second page of the board's file, which the runner
+ * itself does not have. Only the broker writes. */
+struct wire_refusals {
+    _Atomic uint32_t count;
+    char last[124]; /* what was asked for last, for people */
 };
 
 /* What the table says about a type. */

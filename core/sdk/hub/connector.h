@@ -464,8 +464,10 @@ typedef struct hub_account_api {
 } hub_account_api;
 
 /* Connections of one's own: host->extension(HUB_EXT_NET). For protocols that are not HTTP, and for
- * libraries that speak them. The kernel confines a connector to the TCP ports of the hosts that its
- * descriptor asks for; which addresses it may speak to is asked here, before each connection. */
+ * libraries that speak them. There are sockets of TCP, and names by getaddrinfo(). Whom a connector
+ * may connect to is decided outside its process; connect() fails with EACCES otherwise, for an
+ * address that no granted name was resolved to within 5 minutes too. To know before, and in words,
+ * ask here. Only the C library's connect() connects: the system call itself is forbidden. */
 #define HUB_EXT_NET "hub.net/1"
 
 typedef struct hub_net_api {
