@@ -130,6 +130,17 @@ test('an item fails: the others end, policies apply, retry repeats only it', asy
   assert.equal((await hub.json('/v1/jobs?limit=200')).jobs.filter(({ id }) => id === bad.id).length, 1);
 });
 
+test('retried by itself, it repeats the items that failed', async () => {
+  const flow = await post({
+    list: give(['fail', 'succeed']), each: each({ input: { do: item(''), until_attempt: 2, result: 7 } }),
+  });
+  const { id } = (await ended(flow)).jobs.each;
+  await hub.json(`/v1/jobs/${id}/retry`, { method: 'POST' });
+  const end = await ended(flow);
+  assert.deepEqual(end.jobs.each.items, { total: 2, succeeded: 2 });
+  assert.deepEqual((await hub.job(id)).result, [7, 7]);
+});
+
 test('files of items, by index', async () => {
   const end = await ended(await post({
     list: give([10, 20, 30]),
