@@ -148,6 +148,25 @@ static void test_daylight_saving(void **state)
            "2012-12-29T22:00:00");
 }
 
+/* Around 2016-12-31T23:59:60, which Unix time does not count: no second is left out, or comes
+ * twice. */
+static void test_neighbours_of_a_leap_second(void **state)
+{
+    (void)state;
+    EXPECT("* * * * * *", "UTC", "2016-12-31T23:59:57Z", "2016-12-31T23:59:58",
+           "2016-12-31T23:59:59", "2017-01-01T00:00:00", "2017-01-01T00:00:01");
+    EXPECT("59 59 23 31 12 *", "UTC", "2016-12-31T23:59:58Z", "2016-12-31T23:59:59",
+           "2017-12-31T23:59:59");
+    EXPECT("@yearly", "UTC", "2016-12-31T23:59:59Z", "2017-01-01T00:00:00", "2018-01-01T00:00:00");
+    EXPECT("*/30 59,0 0 1 1 *", "Europe/Berlin", "2016-12-31T23:59:29Z", "2016-12-31T23:59:30",
+           "2017-12-31T23:00:00");
+    EXPECT("*/30 59,0 8,9 1 1 *", "Asia/Tokyo", "2016-12-31T23:59:29Z", "2016-12-31T23:59:30",
+           "2017-01-01T00:00:00", "2017-01-01T00:00:30", "2017-01-01T00:59:00");
+    /* 2015-06-30, in the middle of a day there. */
+    EXPECT("59 59 * * * *", "America/New_York", "2015-06-30T23:59:58Z", "2015-06-30T23:59:59",
+           "2015-07-01T00:59:59");
+}
+
 static void test_far_away(void **state)
 {
     struct hub_error error;
@@ -251,10 +270,15 @@ static void test_damaged_zones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fields),       cmocka_unit_test(test_weekdays),
-        cmocka_unit_test(test_special_days), cmocka_unit_test(test_daylight_saving),
-        cmocka_unit_test(test_far_away),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_zone_names),   cmocka_unit_test(test_damaged_zones),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_weekdays),
+        cmocka_unit_test(test_special_days),
+        cmocka_unit_test(test_daylight_saving),
+        cmocka_unit_test(test_neighbours_of_a_leap_second),
+        cmocka_unit_test(test_far_away),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_zone_names),
+        cmocka_unit_test(test_damaged_zones),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
