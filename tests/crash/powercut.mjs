@@ -6,8 +6,8 @@
 //     node tests/crash/powercut.mjs [--cuts N] [--seed S] [--milliseconds-per-cut M] [--verbose]
 //
 // With synchronous=FULL, as shipped, nothing that was acknowledged may be missing: at the end the
-// whole check of campaign.mjs is made. With synchronous=NORMAL jobs must be missing: that shows
-// that the cut cuts. kill -9 alone shows neither: the kernel still writes what it was given.
+// whole check of campaign.mjs is made: jobs, files, what attempts have kept and booked. With
+// synchronous=NORMAL jobs and booked entries must be missing: that shows that the cut cuts. kill -9 alone shows neither: the kernel still writes what it was given.
 //
 // Needs root and loop devices; otherwise it says so and ends with 77.
 import { execFileSync } from 'node:child_process';
@@ -22,6 +22,7 @@ import { runnersGone, runnersOf } from './lib/chaos.mjs';
 import { check } from './lib/check.mjs';
 import { Client, inParallel } from './lib/client.mjs';
 import { live } from './lib/daemon.mjs';
+import { readBooks } from './lib/kept.mjs';
 import { lookAtAll, NARROW, prepare, tell } from './lib/final.mjs';
 import { Follower } from './lib/follower.mjs';
 import { Ledger } from './lib/ledger.mjs';
@@ -139,8 +140,10 @@ async function cycle(disk, campaign) {
   const lost = await countLost(client, ledger);
   await follower.follow(hub);
   const budget = Math.max(20, Math.round(400 * (1 - backlog / BACKLOG_MAX)));
+  const keptBefore = ledger.kept.size;
   const load = new Load(hub, ledger, random, { budget });
   await delay(random.int(100, Number(options['milliseconds-per-cut']) * SLOW));
+  await until(() => ledger.kept.size > keptBefore, 'an attempt has kept something');
   disk.cut();
   // hubd goes on without a disk for a while: it may say no in any way, but not yes.
   load.excuse();
@@ -217,6 +220,8 @@ async function testNormal() {
   const hub = await live(one.stateDir, one.ledger, one.flags);
   const client = new Client(hub);
   const lost = before + await countLost(client, one.ledger);
+  const booked = new Set((await readBooks(client)).entries.map(({ body }) => JSON.parse(body).key));
+  const unbooked = [...one.ledger.kept.keys()].filter((key) => !booked.has(key)).length;
   client.close();
   await hub.stop();
   await disk.release();
@@ -224,8 +229,8 @@ async function testNormal() {
   const { acknowledged } = one.ledger.counts;
   const seconds = Math.round((Date.now() - began) / 1000);
   console.log(`NORMAL, ${options.cuts} cuts, ${seconds} s: ${lost} of ${acknowledged} acknowledged `
-    + 'jobs were lost');
-  return lost > 0;
+    + `jobs were lost, ${unbooked} of ${one.ledger.kept.size} booked entries`);
+  return lost > 0 && unbooked > 0;
 }
 
 if (process.getuid() !== 0) skip('only root can mount file systems and shut them down');

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 import { checkConcurrency, checkEnd, checkNumbers, checkOutcomes, checkResult, TERMINAL }
   from './attempts.mjs';
+import { checkKept } from './kept.mjs';
 
 /** from → to, of the events of one job. An attempt's start may be written with its end. */
 const MOVES = {
@@ -23,7 +24,7 @@ export function check(ledger, seen) {
   const found = [...ledger.violations];
   const report = (rule, id, what) => found.push({ rule, id, what });
   for (const rule of [checkPresence, checkKeys, checkJobs, checkFlows, checkEvents, checkCounts,
-    checkArtifacts, checkQueues, checkDisk]) {
+    checkArtifacts, checkKept, checkQueues, checkDisk]) {
     rule(ledger, seen, report);
   }
   return found;

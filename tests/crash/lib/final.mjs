@@ -5,6 +5,7 @@ import { SLOW, until } from '../../e2e/lib/hubd.mjs';
 import { Client } from './client.mjs';
 import { listen, live } from './daemon.mjs';
 import { Follower } from './follower.mjs';
+import { readBooks, readKept } from './kept.mjs';
 import { Load } from './load.mjs';
 import { observe, observeDisk, temporaryFiles } from './observe.mjs';
 
@@ -59,6 +60,18 @@ async function followToEnd(follower, id) {
   }, 'the last event has come', QUIET_MS);
 }
 
+/** Posts a job of the campaign's own; gives it when it has ended. */
+async function ask(load, client, ledger, body) {
+  const key = `asked-${ledger.jobs.size}`;
+  const entry = ledger.planned(key, { body: { ...body, labels: { key } }, safety: 'safe',
+    may: ['succeeded'] });
+  await load.post(entry);
+  return until(async () => {
+    const job = await client.json(`/v1/jobs/${entry.id}`);
+    return job.finished_at !== null && job;
+  }, 'a last job has ended', QUIET_MS);
+}
+
 /** Everything runs to its end: the queues go, what was never answered is posted again. */
 async function finish(hub, client, { ledger, random, follower, drainMs }) {
   const wide = { paused: false, concurrency: null };
@@ -71,13 +84,12 @@ async function finish(hub, client, { ledger, random, follower, drainMs }) {
   await replaySome(load, ledger, random);
   await until(async () => unfinished((await client.json('/v1/queues')).queues) === 0,
     'every job has ended', drainMs).catch((error) => ledger.wrong('stuck', 'all', error.message));
-  const marker = ledger.planned('marker', { body: { type: 'noop.run', labels: { key: 'marker' } },
-    safety: 'safe', may: ['succeeded'] });
-  await load.post(marker);
+  const kept = await readKept(ledger, (body) => ask(load, client, ledger, body));
+  const marker = await ask(load, client, ledger, { type: 'noop.run' });
   await followToEnd(follower, marker.id)
     .catch((error) => ledger.wrong('event_missing', marker.id, error.message));
   load.client.close();
-  return marker.id;
+  return { marker: marker.id, kept };
 }
 
 /** What nobody names any more goes when hubd has nothing else to do. */
@@ -101,14 +113,15 @@ export async function lookAtAll(campaign) {
   const hub = await live(stateDir, ledger, flags);
   const client = new Client(hub);
   await follower.follow(hub);
-  const marker = await finish(hub, client, campaign);
+  const { marker, kept } = await finish(hub, client, campaign);
   const outbox = new Follower();
   await outbox.follow(hub);
   await followToEnd(outbox, marker)
     .catch((error) => ledger.wrong('event_lost', marker, error.message));
   outbox.leave();
   follower.leave();
-  const seen = { ...await observe(client, ledger), events: follower.events, outbox: outbox.events };
+  const seen = { ...await observe(client, ledger), kept, books: await readBooks(client),
+    events: follower.events, outbox: outbox.events };
   client.close();
   await swept(stateDir);
   seen.temporary = temporaryFiles(stateDir);
@@ -126,7 +139,7 @@ export function tell(title, { ledger, random }, seen, violations, began) {
   console.log(title, JSON.stringify({
     seed: random.seed, seconds: Math.round((Date.now() - began) / 1000), lives: ledger.lives.length,
     jobs: ledger.byId.size, listed: seen.listed.length, ...ledger.counts,
-    events: seen.events.length,
+    events: seen.events.length, kept: ledger.kept.size, booked: seen.books.entries.length,
     attempts: outcomes, runners_killed: ledger.kills.size, artifacts: seen.artifacts.size,
     violations: violations.length,
   }));

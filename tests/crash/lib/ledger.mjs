@@ -12,6 +12,8 @@ export class Ledger {
   artifacts = new Map();
   /** name → {settled, asked: []}: what it must be, or one of. */
   queues = new Map();
+  /** key → {entry, attempt}: what this attempt kept and booked, hubd has said yes to. */
+  kept = new Map();
   /** pid of a runner → the signals that it was sent. */
   kills = new Map();
   /** {at, pid} of each hubd, from the moment before it was started. */
@@ -84,6 +86,11 @@ export class Ledger {
 
   get accepted() {
     return [...this.byId.values()];
+  }
+
+  keeps(entry, attempt) {
+    this.kept.set(entry.key, { entry, attempt });
+    this.note('kept', { key: entry.key, job: entry.id, attempt });
   }
 
   // --- The rest ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { Client, Lost } from './client.mjs';
+import { keeper, watch } from './kept.mjs';
 import { makePlan, sha256 } from './plans.mjs';
 
 const CLIENTS = 12;
@@ -63,7 +64,7 @@ export class Load {
     }
     const act = this.random.weighted([
       [this.#budget > 0 ? 60 : 0, () => this.#postNew()],
-      [8, () => this.#upload()], [7, () => this.#cancel()], [3, () => this.#remove()],
+      [this.#budget > 0 ? 9 : 0, () => this.#keep()], [8, () => this.#upload()], [7, () => this.#cancel()], [3, () => this.#remove()],
       [3, () => this.#retry()], [4, () => this.#postTwice()], [2, () => this.#removeArtifact()],
       [6, () => this.#read()], [4, () => delay(5)],
     ]);
@@ -113,6 +114,20 @@ export class Load {
     const key = `k-${ledger.jobs.size}-${random.int(0, 0xffffff).toString(16)}`;
     const entry = ledger.planned(key, makePlan(random, ledger, key));
     await this.post(entry, random.chance(0.05) ? { prefer: 'wait=1' } : {});
+  }
+
+  /** A job that keeps and books something, watched until it has. */
+  async #keep() {
+    this.#budget--;
+    const { ledger, random } = this;
+    const key = `kept-${ledger.jobs.size}-${random.int(0, 0xffffff).toString(16)}`;
+    const entry = ledger.planned(key, keeper(random, key));
+    await this.post(entry);
+    if (entry.id === null) return;
+    await watch(entry, ledger, async (id) => {
+      const answer = await this.#request('GET', `/v1/jobs/${id}`);
+      return answer.status === 200 ? answer.json() : null;
+    }, () => this.#stopped || this.#excused);
   }
 
   /** The same key twice at a time: one job, whichever of them is answered first. */

@@ -87,6 +87,22 @@ const MUTANTS = [
   }],
   ['an output is missing', 'outputs', (ledger, seen) => withJob(seen,
     find(seen, (job) => job.artifacts.length > 0).id, (job) => { job.artifacts.pop(); })],
+  ['a kept value is gone', 'kept_lost', (ledger, seen) => ledger.kept.size > 0
+    ? { ...seen, kept: new Set([...seen.kept].slice(1)) } : null],
+  ['an attempt did not find what an earlier one kept', 'kept_lost', (ledger, seen) => {
+    const found = [...ledger.kept.values()].find(({ entry, attempt }) =>
+      seen.jobs.get(entry.id)?.result?.attempt > attempt);
+    return found ? withJob(seen, found.entry.id, (job) => { job.result.answers[0].values = []; })
+      : null;
+  }],
+  ['the ledger lost entries', 'booked_lost', (ledger, seen) => {
+    const entries = seen.books.entries.filter(({ body }) =>
+      !ledger.kept.has(JSON.parse(body).key));
+    return ledger.kept.size > 0 ? { ...seen, books: { ...seen.books, entries } } : null;
+  }],
+  ['an entry of the ledger was changed', 'chain', (ledger, seen) =>
+    (seen.books.entries.length > 0 ? { ...seen, books: { ...seen.books,
+      entries: seen.books.entries.with(0, { ...seen.books.entries[0], attempt: 99 }) } } : null)],
   ['a file is left over', 'temporary', (ledger, seen) => ({ ...seen, temporary: ['x'] })],
   ['a blob is missing', 'blob_missing', (ledger, seen) =>
     ({ ...seen, disk: { ...seen.disk, found: seen.disk.found.slice(1) } })],
