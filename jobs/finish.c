@@ -157,10 +157,13 @@ static bool ends_in_doubt(const struct job *job, const struct jobs_outcome *outc
 static enum job_state back_off(struct jobs *self, const struct job *job, struct store_op *op,
                                const struct jobs_outcome *outcome)
 {
+    uint64_t random = retry_random(&self->jitter);
+    uint64_t delay = job_used_up(job)
+                         ? settle_delay_ms(&self->policy, job->charged, outcome->delay_ms, random)
+                         : retry_delay_ms(&self->policy, job->charged, outcome->delay_ms, random);
+
     op->job_move.error_retryable = true;
-    op->job_move.run_at =
-        self->now + (int64_t)retry_delay_ms(&self->policy, job->charged, outcome->delay_ms,
-                                            retry_random(&self->jitter));
+    op->job_move.run_at = self->now + (int64_t)delay;
     self->stats.retried++;
     return JOB_SCHEDULED;
 }

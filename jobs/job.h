@@ -49,8 +49,8 @@ enum job_retry_safety { JOB_SAFE = 0, JOB_SAFE_WITH_KEY = 1, JOB_NEVER = 2 };
 #define JOB_MAX_ATTEMPTS_LIMIT   100
 #define JOB_TIMEOUT_MS_DEFAULT   60000
 #define JOB_RETENTION_MS_DEFAULT (7LL * 24 * 3600 * 1000)
-#define JOB_CRASHES_MAX          3 /* runner deaths before the job is given up */
-#define JOB_SETTLES_MAX          3 /* attempts after that, to find out what has become of it */
+#define JOB_CRASHES_MAX          3  /* runner deaths before the job is given up */
+#define JOB_SETTLES_MAX          12 /* attempts after that, to find out what has become of it */
 #define JOB_AFTER_MAX            64
 #define JOB_FILES_MAX            64 /* artifacts that one input may name */
 

@@ -43,8 +43,9 @@
  *
  * SETTLING. A job with a key whose last attempt was killed, or did not learn what has become of its
  * request, is in doubt. If its type can find out (hooks.settles) up to JOB_SETTLES_MAX attempts
- * follow beyond max_attempts, with the same back-off, which begin nothing new; so `unknown` is
- * what nobody could tell when it was asked again, and not just what nobody was asked.
+ * follow beyond max_attempts, which begin nothing new. They are spread over three quarters of an
+ * hour to two hours (settle_delay_ms()), longer than most outages; so `unknown` is what nobody could
+ * tell in all that time, and not just what nobody was asked.
  *
  * ACCOUNTS are names here. When an attempt under one ends with a pause that the provider asks for,
  * no attempt of that account begins before it is over, at most 24 h; then one goes first, and once

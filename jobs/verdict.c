@@ -27,23 +27,45 @@ enum verdict verdict_of(enum attempt_outcome outcome, enum job_retry_safety safe
     return (enum verdict)verdicts[outcome][cancelling][safety];
 }
 
-uint64_t retry_delay_ms(const struct retry_policy *policy, unsigned failures, uint64_t asked_ms,
-                        uint64_t random)
+static uint64_t ceiling_ms(uint64_t base, uint64_t cap, unsigned failures)
 {
-    uint64_t ceiling = policy->base_ms;
+    uint64_t ceiling = base;
 
-    for (unsigned i = 1; i < failures && ceiling < policy->cap_ms; i++) {
-        ceiling = ceiling > policy->cap_ms / 2 ? policy->cap_ms : ceiling * 2;
+    for (unsigned i = 1; i < failures && ceiling < cap; i++) {
+        ceiling = ceiling > cap / 2 ? cap : ceiling * 2;
     }
-    if (ceiling > policy->cap_ms) {
-        ceiling = policy->cap_ms;
-    }
-    /* The high half of the product: even enough without a division's bias to speak of. */
-    uint64_t delay = (uint64_t)((unsigned __int128)random * (ceiling + 1) >> 64);
+    return ceiling > cap ? cap : ceiling;
+}
+
+/* The high half of the product: even enough without a division's bias to speak of. */
+static uint64_t evenly_up_to(uint64_t most, uint64_t random)
+{
+    return (uint64_t)((unsigned __int128)random * (most + 1) >> 64);
+}
+
+static uint64_t not_before_asked(uint64_t delay, uint64_t asked_ms)
+{
     if (asked_ms > RETRY_ASKED_MAX_MS) {
         asked_ms = RETRY_ASKED_MAX_MS;
     }
     return delay > asked_ms ? delay : asked_ms;
+}
+
+uint64_t retry_delay_ms(const struct retry_policy *policy, unsigned failures, uint64_t asked_ms,
+                        uint64_t random)
+{
+    uint64_t ceiling = ceiling_ms(policy->base_ms, policy->cap_ms, failures);
+
+    return not_before_asked(evenly_up_to(ceiling, random), asked_ms);
+}
+
+uint64_t settle_delay_ms(const struct retry_policy *policy, unsigned failures, uint64_t asked_ms,
+                         uint64_t random)
+{
+    uint64_t cap = policy->cap_ms < SETTLE_CAP_MS ? policy->cap_ms : SETTLE_CAP_MS;
+    uint64_t ceiling = ceiling_ms(policy->base_ms, cap, failures);
+
+    return not_before_asked(ceiling / 2 + evenly_up_to(ceiling - ceiling / 2, random), asked_ms);
 }
 
 uint64_t retry_random(uint64_t *state)

@@ -88,7 +88,8 @@ class World {
   #start() {
     return startHubd({
       stateDir: this.#stateDir, connectors: CONNECTORS,
-      flags: { http_allow_private: ['127.0.0.1'], retry_base_ms: 20, log_level: 'error' },
+      flags: { http_allow_private: ['127.0.0.1'], retry_base_ms: 20, retry_cap_ms: 1000,
+        log_level: 'error' },
     });
   }
 

@@ -1,6 +1,8 @@
 /* One job at a time: from its submission to each of its ends. */
 #include "world.h"
 
+#include "jobs/verdict.h"
+
 static void test_success(void **state)
 {
     (void)state;
@@ -362,9 +364,9 @@ static void test_settling(void **state)
         unsigned attempts;
         enum job_state state;
     } CASES[] = {
-        {ATTEMPT_CRASHED, ATTEMPT_CRASHED, 5, JOB_UNKNOWN},
-        {ATTEMPT_DEADLINE, ATTEMPT_RETRY, 5, JOB_UNKNOWN},
-        {ATTEMPT_UNKNOWN, ATTEMPT_RETRY, 5, JOB_UNKNOWN},
+        {ATTEMPT_CRASHED, ATTEMPT_CRASHED, 2 + JOB_SETTLES_MAX, JOB_UNKNOWN},
+        {ATTEMPT_DEADLINE, ATTEMPT_RETRY, 2 + JOB_SETTLES_MAX, JOB_UNKNOWN},
+        {ATTEMPT_UNKNOWN, ATTEMPT_RETRY, 2 + JOB_SETTLES_MAX, JOB_UNKNOWN},
         {ATTEMPT_UNKNOWN, ATTEMPT_UNKNOWN, 3, JOB_UNKNOWN},
         {ATTEMPT_CRASHED, ATTEMPT_SUCCEEDED, 3, JOB_SUCCEEDED},
         {ATTEMPT_CRASHED, ATTEMPT_FAILED, 3, JOB_FAILED},
@@ -378,7 +380,7 @@ static void test_settling(void **state)
         struct id id = world_submit(
             &w, (struct job_record){.max_attempts = 2, .retry_safety = JOB_SAFE_WITH_KEY});
         world_connector(&w, STR("noop"))->settles = true;
-        for (struct running *one; (one = world_started(&w, &id)) != NULL && attempts < 9;) {
+        for (struct running *one; (one = world_started(&w, &id)) != NULL && attempts < 2 + JOB_SETTLES_MAX + 1;) {
             attempts++;
             assert_int_equal(one->number, attempts);
             assert_int_equal(one->max_attempts, attempts <= 2 ? 2 : attempts - 1);
@@ -386,7 +388,7 @@ static void test_settling(void **state)
                       attempts < 2    ? ATTEMPT_RETRY
                       : attempts == 2 ? CASES[k].last
                                       : CASES[k].settling);
-            world_advance(&w, 100000);
+            world_advance(&w, SETTLE_CAP_MS);
         }
         assert_int_equal(attempts, CASES[k].attempts);
         assert_int_equal(world_state(&w, &id), CASES[k].state);

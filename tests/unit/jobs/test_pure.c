@@ -94,6 +94,26 @@ static void test_back_off(void **state)
     assert_int_equal(retry_delay_ms(&(struct retry_policy){1, UINT64_MAX - 1}, 200, 0, 0), 0);
 }
 
+/* What settles outlives an outage of half an hour, whatever the dice say and however early the job
+ * was used up; and an end comes within three hours. */
+static void test_settle_delay(void **state)
+{
+    (void)state;
+    const struct retry_policy policy = {1000, 3600 * 1000}; /* the defaults */
+    for (unsigned used = 1; used <= 12; used++) {
+        uint64_t least = 0, most = 0;
+        for (unsigned i = 0; i < JOB_SETTLES_MAX; i++) {
+            least += settle_delay_ms(&policy, used + i, 0, 0);
+            most += settle_delay_ms(&policy, used + i, 0, UINT64_MAX);
+        }
+        assert_true(least > 20 * 60 * 1000 && most <= 3 * 3600 * 1000);
+        assert_true(most >= 2 * least - JOB_SETTLES_MAX && most <= 2 * least + JOB_SETTLES_MAX);
+    }
+    assert_int_equal(settle_delay_ms(&policy, 60, 0, UINT64_MAX), SETTLE_CAP_MS);
+    assert_int_equal(settle_delay_ms(&(struct retry_policy){10, 20}, 60, 0, 0), 10);
+    assert_int_equal(settle_delay_ms(&policy, 1, 7777, 0), 7777);
+}
+
 static void test_slab_and_index(void **state)
 {
     (void)state;
@@ -147,9 +167,10 @@ static void test_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_cell), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_verdicts),   cmocka_unit_test(test_back_off),
-        cmocka_unit_test(test_size),       cmocka_unit_test(test_slab_and_index),
+        cmocka_unit_test(test_every_cell),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_verdicts),       cmocka_unit_test(test_back_off),
+        cmocka_unit_test(test_settle_delay),   cmocka_unit_test(test_size),
+        cmocka_unit_test(test_slab_and_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
