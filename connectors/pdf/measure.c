@@ -124,7 +124,8 @@ static int measure_content(struct layout *self, struct node *node)
 
 int node_measure(struct layout *self, struct node *node)
 {
-    if (node->min_width >= 0 && !self->doc->has_fields) {
+    bool numbers_change = self->doc->has_fields || self->numbers.page > 0;
+    if (node->min_width >= 0 && !numbers_change) {
         return 0;
     }
     int err = layout_step(self);

@@ -90,12 +90,18 @@ int apply_named_style(struct parser *p, struct json_object *value, const struct 
 /* The style as one that is shared and lasts; NULL if there is no memory. */
 const struct text_style *keep_style(struct parser *p, const struct text_style *style);
 
-/* --- parse_node.c, parse_table.c, parse_shape.c: nodes -----------------------------------------*/
+/* --- parse_node.c, parse_text.c, parse_list.c, parse_table.c, parse_shape.c: nodes -------------*/
 
 int parse_node(struct parser *p, struct json_object *value, const struct place *at,
                const struct text_style *inherited, struct cell *cell, struct node **ret_node);
 int parse_paragraph(struct parser *p, struct json_object *value, const struct place *at,
                     const struct text_style *style, struct paragraph *paragraph);
+int parse_text(struct parser *p, struct json_object *object, const struct place *at,
+               struct node *node);
+int parse_list(struct parser *p, struct json_object *object, const struct place *at,
+               struct node *node);
+int parse_nodes(struct parser *p, struct json_object *array, const struct place *at,
+                const struct text_style *inherited, struct node_list *ret_list);
 int parse_table(struct parser *p, struct json_object *object, const struct place *at,
                 struct node *node);
 int parse_canvas(struct parser *p, struct json_object *object, const struct place *at,

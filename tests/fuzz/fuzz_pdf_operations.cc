@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (write(now.file.fd, data + 1, size - 1) != ssize_t(size - 1)) {
         abort();
     }
-    struct pdf pdf = {};
+    static struct pdf pdf = {}; /* as in a runner: its caches outlive the jobs */
     pdf.host = &HOST;
     hub_job job = {};
     job.size = sizeof job;

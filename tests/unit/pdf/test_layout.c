@@ -478,6 +478,43 @@ static void test_page_numbers_settle(void **state)
     set_release(&set);
 }
 
+/* The lowest line of a page, from the top. */
+static double lowest_text(const struct page *page)
+{
+    double lowest = 0;
+    for (uint32_t i = 0; i < page->count; i++) {
+        const struct item *item = &page->items[i];
+        bool lower = item->kind == ITEM_TEXT && item->y > lowest;
+        lowest = lower ? item->y : lowest;
+    }
+    return lowest;
+}
+
+/* A column as wide as its text has room for the numbers of this page, not only of the first. */
+static void test_footers_stay_on_their_line(void **state)
+{
+    (void)state;
+    struct set set;
+    struct buf json;
+    buf_init(&json, 1 << 20);
+    buf_append_c(&json,
+                 "{\"page_size\":\"A6\",\"footer\":{\"columns\":[\"left\",{\"width\":\"auto\","
+                 "\"text\":\"Page {page} of {pages}\"}]},\"content\":[\"\"");
+    for (int i = 0; i < 101; i++) {
+        buf_append_c(&json, ",{\"text\":\"x\",\"page_break\":\"after\"}");
+    }
+    buf_append_c(&json, ",\"end\"]}");
+    set_init(&set, buf_view(&json));
+    assert_int_equal(set.err, 0);
+    assert_int_equal(set.layout.page_count, 102);
+    for (uint32_t i = 1; i < set.layout.page_count; i++) {
+        assert_float_equal(lowest_text(&set.layout.pages[i]), lowest_text(&set.layout.pages[0]),
+                           HAIR);
+    }
+    set_release(&set);
+    buf_release(&json);
+}
+
 static int open_fonts(void **state)
 {
     (void)state;
@@ -503,6 +540,7 @@ int main(void)
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_page_numbers_settle),
         cmocka_unit_test(test_cancelled_within_a_page),
+        cmocka_unit_test(test_footers_stay_on_their_line),
     };
     return cmocka_run_group_tests(tests, open_fonts, close_fonts);
 }
