@@ -130,9 +130,11 @@ void locale_append_percent(const struct locale *self, const struct decimal *numb
 {
     struct decimal percent = *number;
     decimal_shift(&percent, 2);
+    decimal_round(&percent, fraction_max);
+    buf_append_c(buf, percent.negative ? self->minus : ""); /* before the sign: -%50 in Turkish */
     for (const char *at = self->percent; *at; at++) {
         if (*at == '#') {
-            locale_append_number(self, &percent, 0, fraction_max, buf);
+            append_unsigned(self, &percent, 0, self->decimal, self->group, buf);
         } else if (*at == '%') {
             buf_append_c(buf, self->percent_sign);
         } else {

@@ -96,6 +96,7 @@ static void percents_are_written(void **state)
     (void)state;
     percent("en", "0.19", 0, "19%");
     percent("de", "0.19", 0, "19" NBSP "%");
+    percent("tr", "-0.5", 0, "-%50");
     percent("tr", "0.175", 1, "%17,5");
     percent("en", "0.0775", 2, "7.75%");
 }
