@@ -9,9 +9,14 @@ static double sinc(double x)
     return x == 0 ? 1 : sin(M_PI * x) / (M_PI * x);
 }
 
+/* sinc(x) · sinc(x / 3) with one sine: sin 3a = 3 sin a - 4 sin³ a. */
 static double lanczos3(double x)
 {
-    return sinc(x) * sinc(x / 3);
+    if (x == 0)
+        return 1;
+    double third = M_PI * x / 3;
+    double sine = sin(third);
+    return sine * sine * (3 - 4 * sine * sine) / (3 * third * third);
 }
 
 static double lanczos2(double x)
@@ -83,10 +88,13 @@ static void weigh(struct kernel *self, enum kernel_kind kind, uint32_t index, ui
     uint32_t taps = (uint32_t)(last - first) + 1;
     float *weights = self->weights + (uint64_t)index * self->most;
     double sum = 0;
+    for (uint32_t i = 0; i < taps; i++) {
+        double weight = weight_at(kind, (first + i - centre) / stretch);
+        weights[i] = (float)weight;
+        sum += weight;
+    }
     for (uint32_t i = 0; i < taps; i++)
-        sum += weight_at(kind, (first + i - centre) / stretch);
-    for (uint32_t i = 0; i < taps; i++)
-        weights[i] = (float)(weight_at(kind, (first + i - centre) / stretch) / sum);
+        weights[i] = (float)(weights[i] / sum);
     /* At scale 1 all weights but one vanish, and at the ends the outermost often do. */
     const float nothing = 1e-6f;
     while (taps > 1 && fabsf(weights[taps - 1]) < nothing)
@@ -97,6 +105,27 @@ static void weigh(struct kernel *self, enum kernel_kind kind, uint32_t index, ui
     memmove(weights, weights + skip, (taps - skip) * sizeof(*weights));
     self->first[index] = (uint32_t)first + skip;
     self->taps[index] = taps - skip;
+}
+
+/* Gives all the same number of taps, some of them without weight: a loop that ends where the one
+ * before it did is predicted. */
+static void even_out(struct kernel *self, uint32_t size)
+{
+    uint32_t taps = 1;
+    for (uint32_t i = 0; i < self->count; i++)
+        taps = self->taps[i] > taps ? self->taps[i] : taps;
+    if (taps > 1 && taps % 2 && taps < self->most)
+        taps++;
+    for (uint32_t i = 0; i < self->count; i++) {
+        float *weights = self->weights + (uint64_t)i * self->most;
+        uint32_t shift = self->first[i] + taps > size ? self->first[i] + taps - size : 0;
+        uint32_t used = self->taps[i];
+        memmove(weights + shift, weights, used * sizeof(*weights));
+        memset(weights, 0, shift * sizeof(*weights));
+        memset(weights + shift + used, 0, (taps - shift - used) * sizeof(*weights));
+        self->first[i] -= shift;
+        self->taps[i] = taps;
+    }
 }
 
 int kernel_init(struct kernel *self, enum kernel_kind kind, uint32_t size, double start,
@@ -120,6 +149,7 @@ int kernel_init(struct kernel *self, enum kernel_kind kind, uint32_t size, doubl
         else
             weigh(self, kind, i, size, centre, stretch);
     }
+    even_out(self, size);
     return 0;
 }
 
@@ -152,6 +182,12 @@ static inline __attribute__((always_inline)) void sum_rows_body(float *restrict 
         for (uint32_t i = 0; i < count; i++)
             sum[i] += wa * (float)a[i] + wb * (float)b[i] + wc * (float)c[i] + wd * (float)d[i];
     }
+    for (; tap + 2 <= taps; tap += 2) {
+        const uint16_t *restrict a = rows[tap], *restrict b = rows[tap + 1];
+        float wa = weights[tap], wb = weights[tap + 1];
+        for (uint32_t i = 0; i < count; i++)
+            sum[i] += wa * (float)a[i] + wb * (float)b[i];
+    }
     for (; tap < taps; tap++) {
         const uint16_t *restrict a = rows[tap];
         float weight = weights[tap];
@@ -160,20 +196,52 @@ static inline __attribute__((always_inline)) void sum_rows_body(float *restrict 
     }
 }
 
+/* `step` is 3 or 4: of three samples a pixel the fourth that is loaded is the next one's, and what
+ * becomes of it nobody reads. */
 static inline __attribute__((always_inline)) void shrink_row_body(const struct kernel *kernel,
                                                                   float *restrict to,
-                                                                  const float *restrict from)
+                                                                  const float *restrict from,
+                                                                  uint32_t step)
 {
     for (uint32_t x = 0; x < kernel->count; x++, to += 4) {
         const float *weights = kernel_weights(kernel, x);
-        const float *pixel = from + (size_t)kernel->first[x] * 4;
-        float4 sum = {0};
-        for (uint32_t tap = 0; tap < kernel->taps[x]; tap++, pixel += 4) {
-            float4 sample;
-            memcpy(&sample, pixel, sizeof(sample));
-            sum += sample * weights[tap];
+        const float *pixel = from + (size_t)kernel->first[x] * step;
+        uint32_t taps = kernel->taps[x], tap = 0;
+        float4 even = {0}, odd = {0}, one, two;
+        for (; tap + 2 <= taps; tap += 2, pixel += 2 * step) {
+            memcpy(&one, pixel, sizeof(one));
+            memcpy(&two, pixel + step, sizeof(two));
+            even += one * weights[tap];
+            odd += two * weights[tap + 1];
         }
-        memcpy(to, &sum, sizeof(sum));
+        if (tap < taps) {
+            memcpy(&one, pixel, sizeof(one));
+            even += one * weights[tap];
+        }
+        even += odd;
+        memcpy(to, &even, sizeof(even));
+    }
+}
+
+static inline __attribute__((always_inline)) void shrink_row_either(const struct kernel *kernel,
+                                                                    float *restrict to,
+                                                                    const float *restrict from,
+                                                                    uint32_t channels)
+{
+    if (channels == 3)
+        shrink_row_body(kernel, to, from, 3);
+    else
+        shrink_row_body(kernel, to, from, 4);
+}
+
+static inline __attribute__((always_inline)) void to_bytes_body(uint8_t *restrict to,
+                                                                const float *restrict from,
+                                                                float scale, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int32_t value = (int32_t)(from[i] * scale + 0.5f);
+        value = value < 0 ? 0 : value;
+        to[i] = (uint8_t)(value > 255 ? 255 : value);
     }
 }
 
@@ -184,9 +252,15 @@ static void sum_rows_any(float *restrict sum, const uint16_t *const *rows, const
 }
 
 static void shrink_row_any(const struct kernel *kernel, float *restrict to,
-                           const float *restrict from)
+                           const float *restrict from, uint32_t channels)
 {
-    shrink_row_body(kernel, to, from);
+    shrink_row_either(kernel, to, from, channels);
+}
+
+static void to_bytes_any(uint8_t *restrict to, const float *restrict from, float scale,
+                         uint32_t count)
+{
+    to_bytes_body(to, from, scale, count);
 }
 
 #if defined(__x86_64__)
@@ -199,9 +273,15 @@ static WITH_AVX2 void sum_rows_avx2(float *restrict sum, const uint16_t *const *
 }
 
 static WITH_AVX2 void shrink_row_avx2(const struct kernel *kernel, float *restrict to,
-                                      const float *restrict from)
+                                      const float *restrict from, uint32_t channels)
 {
-    shrink_row_body(kernel, to, from);
+    shrink_row_either(kernel, to, from, channels);
+}
+
+static WITH_AVX2 void to_bytes_avx2(uint8_t *restrict to, const float *restrict from, float scale,
+                                    uint32_t count)
+{
+    to_bytes_body(to, from, scale, count);
 }
 #endif
 
@@ -209,7 +289,7 @@ struct kernel_loops kernel_loops(void)
 {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return (struct kernel_loops){sum_rows_avx2, shrink_row_avx2};
+        return (struct kernel_loops){sum_rows_avx2, shrink_row_avx2, to_bytes_avx2};
 #endif
-    return (struct kernel_loops){sum_rows_any, shrink_row_any};
+    return (struct kernel_loops){sum_rows_any, shrink_row_any, to_bytes_any};
 }

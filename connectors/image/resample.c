@@ -33,9 +33,9 @@ struct resampler {
     uint32_t rows_in; /* rows that have gone into the ring */
     const uint16_t **taps;
 
-    float *sum;    /* one row, made of several */
-    float *four;   /* the same with 4 samples a pixel */
-    float *narrow; /* the same with the picture's width */
+    float *sum;     /* one row, made of several, and a sample that is 0 */
+    float *narrow;  /* the same with the picture's width, and 4 samples a pixel */
+    uint8_t *bytes; /* that, as bytes */
     uint32_t rows_out;
     struct pixmap picture;
 };
@@ -78,11 +78,11 @@ static int init_rows(struct resampler *self, struct fault *fault)
     self->box = calloc(samples, sizeof(*self->box));
     self->ring = malloc(self->ring_rows * samples * sizeof(*self->ring));
     self->taps = malloc(self->down.most * sizeof(*self->taps));
-    self->sum = malloc(samples * sizeof(*self->sum));
-    self->four = malloc((size_t)self->columns * 4 * sizeof(*self->four));
+    self->sum = calloc(samples + 1, sizeof(*self->sum));
     self->narrow = malloc((size_t)spec->out_width * 4 * sizeof(*self->narrow));
-    if (!self->wide || !self->box || !self->ring || !self->taps || !self->sum || !self->four ||
-        !self->narrow)
+    self->bytes = malloc((size_t)spec->out_width * 4);
+    if (!self->wide || !self->box || !self->ring || !self->taps || !self->sum || !self->narrow ||
+        !self->bytes)
         return fault_memory(fault);
     return pixmap_init_depth(&self->picture, spec->out_width, spec->out_height, spec->channels,
                              spec->depth, fault);
@@ -118,8 +118,8 @@ void resampler_free(struct resampler *self)
     free(self->ring);
     free(self->taps);
     free(self->sum);
-    free(self->four);
     free(self->narrow);
+    free(self->bytes);
     pixmap_release(&self->picture);
     free(self);
 }
@@ -221,23 +221,31 @@ static void put_deep_row(const struct resampler *self)
     }
 }
 
+/* Pixels of three samples, four bytes at a time: the next pixel overwrites the last of them. */
+static void put_opaque_row(const struct resampler *self)
+{
+    uint8_t *to = pixmap_row(&self->picture, self->rows_out);
+    const uint8_t *from = self->bytes;
+    uint32_t width = self->spec.out_width;
+    self->loops.to_bytes(self->bytes, self->narrow, 1.0f / UNIT, width * 4);
+    for (uint32_t x = 0; x + 1 < width; x++, from += 4, to += 3)
+        memcpy(to, from, 4);
+    memcpy(to, from, 3);
+}
+
 static void put_row(const struct resampler *self)
 {
     if (self->spec.depth == 16) {
         put_deep_row(self);
         return;
     }
+    if (self->spec.channels == 3) {
+        put_opaque_row(self);
+        return;
+    }
     uint8_t *to = pixmap_row(&self->picture, self->rows_out);
     const float *from = self->narrow;
     const float one = 1.0f / UNIT;
-    if (self->spec.channels == 3) {
-        for (uint32_t x = 0; x < self->spec.out_width; x++, from += 4, to += 3) {
-            to[0] = to_byte(from[0] * one);
-            to[1] = to_byte(from[1] * one);
-            to[2] = to_byte(from[2] * one);
-        }
-        return;
-    }
     for (uint32_t x = 0; x < self->spec.out_width; x++, from += 4, to += 4) {
         to[3] = to_byte(from[3] * one);
         float undo = to[3] ? UNIT / from[3] : 0;
@@ -256,18 +264,7 @@ static void make_row(struct resampler *self)
         self->taps[i] = ring_row(self, first + i);
     self->loops.sum_rows(self->sum, self->taps, kernel_weights(down, self->rows_out), taps,
                          self->columns * self->spec.channels);
-    const float *row = self->sum;
-    if (self->spec.channels == 3) {
-        float *to = self->four;
-        for (uint32_t x = 0; x < self->columns; x++, to += 4) {
-            to[0] = row[x * 3];
-            to[1] = row[x * 3 + 1];
-            to[2] = row[x * 3 + 2];
-            to[3] = 0;
-        }
-        row = self->four;
-    }
-    self->loops.shrink_row(&self->across, self->narrow, row);
+    self->loops.shrink_row(&self->across, self->narrow, self->sum, self->spec.channels);
     put_row(self);
     self->rows_out++;
 }
