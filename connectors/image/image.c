@@ -4,6 +4,7 @@
 #include "image.h"
 
 #include <gd.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "image_schemas.h"
@@ -55,9 +56,20 @@ static void ignore_gd(int priority, const char *format, va_list args)
     (void)args;
 }
 
+/* Buffers of a few megabytes come and go with every picture: the allocator keeps their pages, which
+ * would else be asked for and cleared each time anew, and gives back what is larger. */
+static void keep_pages(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
+}
+
 /* The host is all the state there is. */
 static hub_instance *create(const hub_host *host)
 {
+    keep_pages();
     gdSetErrorMethod(ignore_gd);
     return (hub_instance *)host;
 }
