@@ -97,22 +97,22 @@ static const struct {
 /* --- The table ---------------------------------------------------------------------------------*/
 
 static const struct codec CODECS[] = {
-    {"jpeg", "jpg", "image/jpeg", false, 80, sniff_jpeg, jpeg_header, jpeg_decode, NULL, jpeg_blob,
-     jpeg_encode, NULL},
-    {"png", "png", "image/png", true, 0, sniff_png, png_header, png_decode, NULL, png_blob,
+    {"jpeg", "jpg", "image/jpeg", false, false, 80, sniff_jpeg, jpeg_header, jpeg_decode, NULL,
+     jpeg_blob, jpeg_encode, NULL},
+    {"png", "png", "image/png", true, false, 0, sniff_png, png_header, png_decode, NULL, png_blob,
      png_encode, NULL},
-    {"webp", "webp", "image/webp", true, 80, sniff_webp, webp_header, webp_decode, webp_frames,
-     webp_blob, webp_encode, webp_animate},
-    {"avif", "avif", "image/avif", true, 45, sniff_avif, avif_header, avif_decode, avif_frames,
-     avif_blob, avif_encode, NULL},
-    {"gif", "gif", "image/gif", true, 0, sniff_gif, gif_header, gif_decode, gif_frames, NULL,
+    {"webp", "webp", "image/webp", true, false, 80, sniff_webp, webp_header, webp_decode,
+     webp_frames, webp_blob, webp_encode, webp_animate},
+    {"avif", "avif", "image/avif", true, false, 45, sniff_avif, avif_header, avif_decode,
+     avif_frames, avif_blob, avif_encode, NULL},
+    {"gif", "gif", "image/gif", true, false, 0, sniff_gif, gif_header, gif_decode, gif_frames, NULL,
      gif_encode, gif_animate},
-    {"heif", "heic", "image/heif", true, 0, sniff_heif, heif_header, heif_decode, NULL, heif_blob,
+    {"heif", "heic", "image/heif", true, false, 0, sniff_heif, heif_header, heif_decode, NULL,
+     heif_blob, NULL, NULL},
+    {"tiff", "tiff", "image/tiff", true, true, 0, sniff_tiff, tiff_header, tiff_decode, NULL,
+     tiff_blob, NULL, NULL},
+    {"bmp", "bmp", "image/bmp", false, false, 0, sniff_bmp, bmp_header, bmp_decode, NULL, NULL,
      NULL, NULL},
-    {"tiff", "tiff", "image/tiff", true, 0, sniff_tiff, tiff_header, tiff_decode, NULL, tiff_blob,
-     NULL, NULL},
-    {"bmp", "bmp", "image/bmp", false, 0, sniff_bmp, bmp_header, bmp_decode, NULL, NULL, NULL,
-     NULL},
 };
 enum { CODEC_COUNT = sizeof(CODECS) / sizeof(CODECS[0]) };
 

@@ -136,6 +136,7 @@ struct codec {
     const char *extension;  /* "jpg" */
     const char *media_type; /* "image/jpeg" */
     bool alpha;             /* can it store transparency? */
+    bool pages;             /* its frames are pictures of their own, see source.page */
     int quality;            /* what it is when nothing is said; 0: it has none */
     codec_sniff_fn *sniff;
     codec_header_fn *header;

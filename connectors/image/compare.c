@@ -154,7 +154,7 @@ static int read_pictures(struct comparison *self, const hub_host *host, hub_job 
             options->head.height = self->pictures[0].height;
             options->head.fit = FIT_FILL;
         }
-        result = input_open(&self->inputs[i], host, job, POINTERS[i], fault);
+        result = input_open(&self->inputs[i], host, job, POINTERS[i], 0, fault);
         if (result == 0)
             result = input_read(&self->inputs[i], options, &self->pictures[i], fault);
     }

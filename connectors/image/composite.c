@@ -58,7 +58,7 @@ static int read_image(const struct step *self, const struct stage *stage, const 
     char pointer[128];
     file_pointer(self, "image", pointer);
     struct input_file input = {0};
-    int result = input_open(&input, stage->input->host, stage->input->job, pointer, fault);
+    int result = input_open(&input, stage->input->host, stage->input->job, pointer, 0, fault);
     if (result == 0)
         result = input_read(&input, options, ret_layer, fault);
     input_close(&input);

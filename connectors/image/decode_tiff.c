@@ -22,11 +22,33 @@ enum {
     TIFF_MAX_PAGES = 10000, /* directories can form a ring */
 };
 
-int tiff_header(const struct source *source, struct image_header *ret_header, struct fault *fault)
+/* The file as a block that begins with the directory of the page that is meant. */
+static int open_page(const struct source *source, struct tiff_block *ret_block, uint32_t *ret_pages,
+                     struct fault *fault)
 {
     struct tiff_block block;
     if (!tiff_block_init(&block, source->data, source->len))
         return fault_set(fault, FAULT_INVALID, "The TIFF is cut short.");
+    uint32_t pages = 0, wanted = 0;
+    for (uint32_t page = block.first; page != 0 && pages < TIFF_MAX_PAGES;
+         page = tiff_block_next(&block, page)) {
+        if (pages++ == source->page)
+            wanted = page;
+    }
+    if (source->page > 0 && source->page >= pages)
+        return fault_set(fault, FAULT_INVALID, "There is no page %u: the TIFF has %u.",
+                         source->page, pages);
+    block.first = wanted;
+    *ret_block = block;
+    *ret_pages = pages ? pages : 1;
+    return 0;
+}
+
+int tiff_header(const struct source *source, struct image_header *ret_header, struct fault *fault)
+{
+    struct tiff_block block;
+    if (open_page(source, &block, &ret_header->frames, fault) != 0)
+        return -1;
     uint32_t page = block.first;
     ret_header->width = tiff_block_number(&block, page, TIFF_WIDTH, 0);
     ret_header->height = tiff_block_number(&block, page, TIFF_HEIGHT, 0);
@@ -41,10 +63,6 @@ int tiff_header(const struct source *source, struct image_header *ret_header, st
     ret_header->cmyk = photometric == PHOTOMETRIC_SEPARATED;
     uint32_t orientation = tiff_block_number(&block, page, TIFF_ORIENTATION, 1);
     ret_header->orientation = orientation >= 1 && orientation <= 8 ? (int)orientation : 1;
-    uint32_t pages = 0;
-    for (; page != 0 && pages < TIFF_MAX_PAGES; page = tiff_block_next(&block, page))
-        pages++;
-    ret_header->frames = pages ? pages : 1;
     if (ret_header->width == 0 || ret_header->height == 0)
         return fault_set(fault, FAULT_INVALID, "The TIFF has no readable directory.");
     return 0;
@@ -152,7 +170,7 @@ static void convert(struct pixmap *pixmap, const uint32_t *from)
     }
 }
 
-/* Reads the first picture as it is stored: what its orientation says is the plan's business. */
+/* Reads the picture as it is stored: what its orientation says is the plan's business. */
 static bool read_pixels(TIFF *lib, uint32_t *pixels, const struct image_header *header)
 {
     TIFFRGBAImage image;
@@ -179,7 +197,8 @@ int tiff_decode(const struct source *source, const struct image_header *header,
         fault_memory(fault);
         goto out;
     }
-    if (!lib || !read_pixels(lib, words, header) || reader.failed) {
+    if (!lib || (source->page > 0 && !TIFFSetDirectory(lib, (tdir_t)source->page)) ||
+        !read_pixels(lib, words, header) || reader.failed) {
         fault_set(fault, FAULT_INVALID,
                   "The TIFF can't be decoded: it is damaged, or of a rare "
                   "kind.");
@@ -201,8 +220,9 @@ int tiff_blob(const struct source *source, enum blob_kind kind, struct blob *ret
               struct fault *fault)
 {
     struct tiff_block block;
-    if (!tiff_block_init(&block, source->data, source->len))
-        return 0;
+    uint32_t pages;
+    if (open_page(source, &block, &pages, fault) != 0)
+        return -1;
     if (kind == BLOB_EXIF) /* the file is the block; only its notes are wanted */
         return exif_extract(&block, ret_blob, fault);
     struct source icc;

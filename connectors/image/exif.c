@@ -111,7 +111,7 @@ bool tiff_block_bytes(const struct tiff_block *self, uint32_t offset, uint32_t t
     size_t value = bytes > 4 ? number32(self, at + 8) : at + 8;
     if (bytes == 0 || !source_has(&self->bytes, value, bytes))
         return false;
-    *ret_bytes = (struct source){self->bytes.data + value, bytes};
+    *ret_bytes = (struct source){.data = self->bytes.data + value, .len = bytes};
     return true;
 }
 

@@ -184,7 +184,7 @@ int info_run(const hub_host *host, hub_job *job, struct fault *fault)
     bool details = false;
     int result = options_parse(job->input, &root, fault);
     if (result == 0)
-        result = input_open(&input, host, job, "/image", fault);
+        result = input_open(&input, host, job, "/image", 0, fault);
     if (result == 0) {
         json_get_bool(root, "details", &details);
         describe(&input, &json);

@@ -15,7 +15,7 @@ static int64_t processor_ns(void)
 }
 
 int input_open(struct input_file *self, const hub_host *host, hub_job *job, const char *pointer,
-               struct fault *fault)
+               uint32_t page, struct fault *fault)
 {
     *self = (struct input_file){
         .host = host,
@@ -25,8 +25,10 @@ int input_open(struct input_file *self, const hub_host *host, hub_job *job, cons
     };
     if (!self->file)
         return fault_set(fault, FAULT_INVALID, "There is no input file at %s.", pointer);
-    if (source_map(&self->source, self->file->fd, fault) != 0 ||
-        codec_sniff(&self->source, &self->codec, fault) != 0 ||
+    if (source_map(&self->source, self->file->fd, fault) != 0)
+        return -1;
+    self->source.page = page;
+    if (codec_sniff(&self->source, &self->codec, fault) != 0 ||
         codec_read_header(self->codec, &self->source, &self->header, fault) != 0)
         return -1;
     return colours_new(&self->colours, self->codec, &self->source, &self->header, fault);

@@ -28,9 +28,10 @@ struct input_file {
     int64_t stop_at;         /* thread's processor time, ns */
 };
 
-/* Finds, maps and sniffs the file at this JSON Pointer, reads its header and its colour profile. */
+/* Finds, maps and sniffs the file at this JSON Pointer, reads its header and its colour profile; of
+ * a file of several pictures those of picture `page`. */
 int input_open(struct input_file *self, const hub_host *host, hub_job *job, const char *pointer,
-               struct fault *fault);
+               uint32_t page, struct fault *fault);
 
 /* An input without a file, for results that are put together: a picture of this size, as if it came
  * from a PNG. */

@@ -91,7 +91,7 @@ static int put_cell(struct montage *self, uint32_t index, struct fault *fault)
     snprintf(pointer, sizeof(pointer), "/images/%u", index);
     struct input_file input = {0};
     struct pixmap picture = {0};
-    int result = input_open(&input, self->host, self->job, pointer, fault);
+    int result = input_open(&input, self->host, self->job, pointer, 0, fault);
     if (result == 0)
         result = input_read(&input, &self->cell_options, &picture, fault);
     const struct stage stage = {self->cell_options.background, &input};

@@ -18,7 +18,7 @@ int source_map(struct source *self, int fd, struct fault *fault)
     void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
         return fault_memory(fault);
-    *self = (struct source){data, (size_t)status.st_size};
+    *self = (struct source){.data = data, .len = (size_t)status.st_size};
     return 0;
 }
 

@@ -14,6 +14,7 @@
 struct source {
     const uint8_t *data;
     size_t len;
+    uint32_t page; /* of a file of several pictures (struct codec, `pages`) the one that is meant */
 };
 
 /* Maps the file open at `fd`; the descriptor may be closed afterwards. Empty files and those over

@@ -145,7 +145,7 @@ static int draw(struct writer *self, struct pixmap *ret_pixmap, struct fault *fa
 int text_draw(const struct text_request *request, struct pixmap *ret_pixmap, struct fault *fault)
 {
     struct writer self = {.request = request};
-    const struct source built_in = {(const uint8_t *)font_dejavu, font_dejavu_len};
+    const struct source built_in = {.data = (const uint8_t *)font_dejavu, .len = font_dejavu_len};
     const struct source *font = request->font ? request->font : &built_in;
     if (FT_Init_FreeType(&self.lib) != 0)
         return fault_memory(fault);

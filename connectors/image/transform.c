@@ -117,7 +117,12 @@ static int choose_frames(struct transform *self, struct fault *fault)
 {
     const struct image_header *header = &self->input.header;
     struct frame_range *range = &self->options.frames;
-    /* Of animated PNGs and TIFFs of several pages the first one only can be decoded. */
+    if (self->input.codec->pages) { /* the one that is wanted has been opened */
+        *range = (struct frame_range){0, 1};
+        self->frame_count = 1;
+        return 0;
+    }
+    /* Of animated PNGs the first frame only can be decoded. */
     uint32_t readable = self->input.codec->frames ? header->frames : 1;
     if (range->first >= readable)
         return fault_set(fault, FAULT_INVALID, "There is no page %u to be read: %s has %u of %u.",
@@ -184,7 +189,8 @@ static int succeed(const struct transform *self, struct fault *fault)
 static int run(struct transform *self, struct fault *fault)
 {
     if (transform_options_read(&self->options, self->job->input, fault) != 0 ||
-        input_open(&self->input, self->host, self->job, "/image", fault) != 0 ||
+        input_open(&self->input, self->host, self->job, "/image", self->options.frames.first,
+                   fault) != 0 ||
         choose_frames(self, fault) != 0 || make_plans(self, fault) != 0)
         return -1;
     bool frames = self->frame_count > 1 || self->options.frames.first > 0;

@@ -83,7 +83,7 @@ static int gather(const struct source *source, struct source *ret_data, uint8_t 
         last = chunk;
     }
     *ret_copy = copy;
-    *ret_data = (struct source){copy ? copy : last.data, total};
+    *ret_data = (struct source){.data = copy ? copy : last.data, .len = total};
     return ok && total > 0 ? 0 : damaged("it is cut short or damaged", fault);
 }
 
