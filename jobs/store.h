@@ -374,7 +374,8 @@ struct store_account_delete {
 };
 
 /* A use of an account that is not an attempt itself: a file that one fetches. `key` 0: it begins,
- * and is given one; else it ends. */
+ * and is given one; else it ends. What is open when the store is opened ends there, as `released`.
+ */
 struct store_account_use {
     int64_t key;
     struct str account;

@@ -1,5 +1,7 @@
 #include "jobs/sqlite/lite.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 
 /* --- Accounts ----------------------------------------------------------------------------------*/
@@ -153,6 +155,15 @@ int lite_account_use(struct lite *self, struct store_op *op)
         return begin_use(self, use);
     }
     return use->untouched ? drop_use(self, use->key) : end_use(self, use);
+}
+
+int lite_account_uses_lost(struct lite *self)
+{
+    struct lite_call call = lite_call(&self->writer, LITE_USE_LOST);
+
+    lite_bind_int(&call, clock_wall_ms());
+    lite_bind_int(&call, ATTEMPT_RELEASED);
+    return lite_run(&call);
 }
 
 int lite_account_purge(struct lite *self, struct store_purge *purge)

@@ -312,6 +312,8 @@ int lite_account_uses(struct lite *self, struct store_op *op);
  * used it. */
 HUB_MUST_CHECK int lite_account_used(struct lite *self, const struct lite_job *job,
                                      const struct store_job_move *move);
+/* Ends what an earlier life has left open and no attempt on record will end. */
+HUB_MUST_CHECK int lite_account_uses_lost(struct lite *self);
 HUB_MUST_CHECK int lite_account_purge(struct lite *self, struct store_purge *purge);
 
 /* schedule.c */

@@ -13,12 +13,13 @@ extern const char lite_migration_0008[];
 extern const char lite_migration_0009[];
 extern const char lite_migration_0010[];
 extern const char lite_migration_0011[];
+extern const char lite_migration_0012[];
 
 /* In order; the database's user_version is the number of those that ran. */
 static const char *const migrations[] = {
     lite_migration_0001, lite_migration_0002, lite_migration_0003, lite_migration_0004,
     lite_migration_0005, lite_migration_0006, lite_migration_0007, lite_migration_0008,
-    lite_migration_0009, lite_migration_0010, lite_migration_0011,
+    lite_migration_0009, lite_migration_0010, lite_migration_0011, lite_migration_0012,
 };
 #define MIGRATION_COUNT ((int)(sizeof migrations / sizeof *migrations))
 

@@ -413,6 +413,11 @@ static int open_all(struct lite *self, struct hub_error *error)
     if (err == 0) {
         err = lite_keys_load(&self->keys, &self->writer);
     }
+    int lost = err == 0 ? lite_account_uses_lost(self) : 0;
+    if (lost < 0) { /* a full disk: another start will do it */
+        log_warn(self->log, "store", "uses of accounts that were cut short stay open", "error=%s",
+                 hub_err_code(lost));
+    }
     return err < 0 ? hub_fail(error, err, "cannot read the database") : 0;
 }
 

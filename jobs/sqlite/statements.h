@@ -274,6 +274,8 @@
       "INSERT INTO account_use (key, account, job, started_at, ended_at, outcome, attempt,"        \
       " pointer) SELECT min(coalesce(min(key), 0), 0) - 1, ?1, ?2, ?3, 0, 0, ?4, ?5"               \
       " FROM account_use RETURNING key")                                                           \
+    X(USE_LOST, LITE_WRITER,                                                                       \
+      "UPDATE account_use SET ended_at = ?1, outcome = ?2 WHERE ended_at = 0 AND key < 0")         \
     X(USE_END, LITE_WRITER, "UPDATE account_use SET ended_at = ?2, outcome = ?3 WHERE key = ?1")   \
     X(USE_DROP, LITE_WRITER, "DELETE FROM account_use WHERE key = ?")                              \
     X(USE_LIST, LITE_READER,                                                                       \

@@ -229,6 +229,23 @@ static void test_files_are_uses_too(void **state)
     assert_true(str_eq(got->ret_uses[2].pointer, STR("/image")));
 }
 
+/* What no attempt on record will end has ended when the store is opened; the rest has not. */
+static void test_uses_that_were_cut_short(void **state)
+{
+    struct harness *h = *state;
+    struct id id = insert_under(h, "shop");
+
+    start(h, id, 1);
+    fetch(h, id, 0, false);
+    assert_int_equal(uses(h, "shop", 10, NULL)->ret_uses[0].ended_at, 0);
+    harness_reopen(h, NULL);
+    const struct store_account_uses *got = uses(h, "shop", 10, NULL);
+    assert_int_equal(got->ret_count, 2);
+    assert_int_equal(got->ret_uses[0].outcome, ATTEMPT_RELEASED);
+    assert_int_not_equal(got->ret_uses[0].ended_at, 0);
+    assert_int_equal(got->ret_uses[1].ended_at, 0);
+}
+
 static void test_uses_come_in_pages(void **state)
 {
     enum { USES = 7 };
@@ -292,6 +309,7 @@ int contract_accounts(void)
         STORE_TEST(test_each_attempt_is_a_use),
         STORE_TEST(test_an_untouched_attempt_is_none),
         STORE_TEST(test_files_are_uses_too),
+        STORE_TEST(test_uses_that_were_cut_short),
         STORE_TEST(test_uses_come_in_pages),
         STORE_TEST(test_uses_outlive_job_and_account_for_their_time),
     };
