@@ -17,8 +17,12 @@
 
 /* How long the writer is kept waiting for a reader: so long when the log has reached its limit, and
  * by the square of its length the longer it gets. */
-#define PATIENCE_NS    (10 * (int64_t)CLOCK_NS_PER_MS)
-#define POLL_US        200
+#define PATIENCE_NS (10 * (int64_t)CLOCK_NS_PER_MS)
+#define POLL_US     200
+
+/* While a checkpoint goes on, the log grows to so many times its limit; then the writer waits for
+ * it: on a busy disk a copy may take as long as a thousand commits. */
+#define GROWTH_MAX     4
 
 #define LENGTHEN_BYTES ((size_t)1 << 20)
 
@@ -35,6 +39,7 @@ struct lite_checkpointer {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int frames;       /* length of the log, as the writer saw it last */
+    bool copying;     /* a checkpoint goes on: the log will start over */
     bool gate_closed; /* the writer must not begin a transaction */
     bool in_passage;  /* the writer is between lite_checkpointer_pass() and …_note() */
     bool stop;
@@ -42,10 +47,17 @@ struct lite_checkpointer {
 
 /* --- The writer's side -------------------------------------------------------------------------*/
 
+static bool must_wait(const struct lite_checkpointer *self)
+{
+    bool too_long = self->copying && self->frames / GROWTH_MAX >= self->start_frames;
+
+    return !self->stop && (self->gate_closed || too_long);
+}
+
 void lite_checkpointer_pass(struct lite_checkpointer *self)
 {
     pthread_mutex_lock(&self->lock);
-    while (self->gate_closed && !self->stop) {
+    while (must_wait(self)) {
         pthread_cond_wait(&self->changed, &self->lock);
     }
     self->in_passage = true;
@@ -81,6 +93,14 @@ static void log_failure(const struct lite_checkpointer *self, int rc)
         log_error(self->db.log, "store", "checkpoint failed", "error=%s code=%d",
                   hub_err_code(lite_db_error(&self->db, rc)), rc);
     }
+}
+
+static void set_copying(struct lite_checkpointer *self, bool copying)
+{
+    pthread_mutex_lock(&self->lock);
+    self->copying = copying;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
 }
 
 /* Copies what is committed, beside the writer. */
@@ -142,9 +162,11 @@ static void open_gate(struct lite_checkpointer *self)
 /* True if the log starts over. */
 static bool checkpoint(struct lite_checkpointer *self)
 {
+    set_copying(self, true);
     copy(self);
     close_gate(self);
     bool restarted = restart(self);
+    set_copying(self, false);
     open_gate(self);
     return restarted;
 }

@@ -8,6 +8,11 @@
  * closes it, copies the little that came meanwhile, lets the reader finish what it does (RESTART),
  * and opens it; the writer waits there between two transactions, for some milliseconds.
  *
+ * On a busy disk the first copy may take as long as a thousand commits. So that the log stays short
+ * then too, the writer waits for a copy's end when the log has reached four times `wal_bytes`.
+ * Beyond that it grows only while a reader stays in it, by an eighth of `wal_bytes` for each time
+ * that such a reader has outlasted the gate.
+ *
  *     lite_checkpointer_pass(c);              // [store] before each BEGIN
  *     lite_checkpointer_note(c, frames);      // [store] after each COMMIT: the log's length
  *     lite_checkpointer_note(c, -1);          // [store] after a ROLLBACK

@@ -3,10 +3,12 @@
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 static _Atomic int failing[FAULT_CALL_COUNT];
 static _Atomic uint64_t calls[FAULT_CALL_COUNT];
 static _Atomic uint64_t log_syncs;
+static _Atomic uint32_t slow_ms;
 
 /* The system's file lives behind ours. */
 struct fault_file {
@@ -59,6 +61,8 @@ static int file_sync(sqlite3_file *file, int flags)
 
     if (((struct fault_file *)file)->is_log) {
         atomic_fetch_add(&log_syncs, 1);
+    } else {
+        usleep(atomic_load(&slow_ms) * 1000);
     }
     return rc ? rc : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
@@ -173,8 +177,14 @@ void fault_vfs_fail(enum fault_call call, int rc)
     atomic_store(&failing[call], rc);
 }
 
+void fault_vfs_slow(uint32_t ms)
+{
+    atomic_store(&slow_ms, ms);
+}
+
 void fault_vfs_heal(void)
 {
+    atomic_store(&slow_ms, 0);
     for (int i = 0; i < FAULT_CALL_COUNT; i++) {
         atomic_store(&failing[i], 0);
     }

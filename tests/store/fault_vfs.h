@@ -17,6 +17,9 @@ void fault_vfs_install(void);
 /* Only calls on the log and the database count, not those on the shared memory. `rc` is what they
  * return: SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC, … */
 void fault_vfs_fail(enum fault_call call, int rc);
+/* Each sync of the database (not of its log) takes so long: a disk that is busy with a checkpoint.
+ */
+void fault_vfs_slow(uint32_t ms);
 void fault_vfs_heal(void);
 
 uint64_t fault_vfs_calls(enum fault_call call);
