@@ -562,6 +562,11 @@ void finish_discard(struct jobs *self, const struct blob_pending *blobs, unsigne
 
 /* `job` came to rest in a state that is not terminal, and somebody wants it cancelled. */
 void request_go_on(struct jobs *self, struct job *job);
+
+/* finish.c: may an earlier attempt have had an effect that nobody has told of? So it is with a type
+ * that can find out (hooks.settles) once an attempt has begun. Such a job is given up as `unknown`,
+ * by cancel and by expiry too: both other words would be guesses about money. */
+bool job_in_doubt(const struct jobs *self, const struct job *job);
 /* It is terminal (or its cancelling failed): tells those who wait. */
 void request_settle(struct jobs *self, struct job *job, int err);
 void requests_close(struct jobs *self); /* whoever waits still is told HUB_ERR_UNAVAILABLE */

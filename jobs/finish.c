@@ -168,13 +168,22 @@ static enum job_state back_off(struct jobs *self, const struct job *job, struct 
     return JOB_SCHEDULED;
 }
 
+static bool type_settles(const struct jobs *self, const struct job *job)
+{
+    return self->hooks.settles && self->hooks.settles(self->context, self->types[job->type]->name);
+}
+
+bool job_in_doubt(const struct jobs *self, const struct job *job)
+{
+    return job->number > 0 && type_settles(self, job);
+}
+
 /* May another attempt find out what has become of a job that is used up? */
 static bool can_settle(struct jobs *self, const struct job *job)
 {
     return !(job->flags & JOB_FLAG_CANCELLING) && job->charged < UINT8_MAX &&
            job->charged < job->max_attempts + JOB_SETTLES_MAX &&
-           job->crashes < JOB_CRASHES_MAX + JOB_SETTLES_MAX && self->hooks.settles &&
-           self->hooks.settles(self->context, self->types[job->type]->name);
+           job->crashes < JOB_CRASHES_MAX + JOB_SETTLES_MAX && type_settles(self, job);
 }
 
 static enum job_state decide_retry(struct jobs *self, struct job *job, struct store_op *op,
@@ -236,14 +245,15 @@ static enum job_state decide_unknown(struct jobs *self, struct job *job, struct 
     return JOB_UNKNOWN;
 }
 
+/* That this attempt is cancelled says nothing of those before; nor does "try again" of this one. */
 static enum job_state decide_cancel(struct jobs *self, struct job *job, struct store_op *op,
                                     const struct jobs_outcome *outcome)
 {
-    (void)self;
-    (void)job;
-    (void)outcome;
-    write_error(&op->job_move, HUB_ERR_CANCELLED);
-    return JOB_CANCELLED;
+    bool first = job->number == 1 && outcome->outcome != ATTEMPT_RETRY;
+    bool in_doubt = !first && job_in_doubt(self, job);
+
+    write_error(&op->job_move, in_doubt ? HUB_ERR_OUTCOME_UNKNOWN : HUB_ERR_CANCELLED);
+    return in_doubt ? JOB_UNKNOWN : JOB_CANCELLED;
 }
 
 static decide_fn *const decide[] = {

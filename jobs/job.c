@@ -14,8 +14,8 @@ static const struct state_facts {
 /* A row says where a job may go from there. */
 static const unsigned moves[JOB_STATE_COUNT] = {
     [JOB_BLOCKED] = TO(QUEUED) | TO(SCHEDULED) | TO(CANCELLED) | TO(FAILED),
-    [JOB_SCHEDULED] = TO(QUEUED) | TO(CANCELLED) | TO(FAILED),
-    [JOB_QUEUED] = TO(RUNNING) | TO(CANCELLED) | TO(FAILED),
+    [JOB_SCHEDULED] = TO(QUEUED) | TO(CANCELLED) | TO(FAILED) | TO(UNKNOWN),
+    [JOB_QUEUED] = TO(RUNNING) | TO(CANCELLED) | TO(FAILED) | TO(UNKNOWN),
     [JOB_RUNNING] =
         TO(SUCCEEDED) | TO(FAILED) | TO(SCHEDULED) | TO(QUEUED) | TO(CANCELLED) | TO(UNKNOWN),
 };

@@ -82,9 +82,11 @@ void request_go_on(struct jobs *self, struct job *job)
         request_settle(self, job, HUB_ERR_NOMEM);
         return;
     }
-    op->job_move.error_code = str_from_c(hub_err_code(HUB_ERR_CANCELLED));
-    op->job_move.error_message = str_from_c(hub_err_title(HUB_ERR_CANCELLED));
-    move_job(self, job, JOB_CANCELLED, op);
+    bool in_doubt = job_in_doubt(self, job);
+    int why = in_doubt ? HUB_ERR_OUTCOME_UNKNOWN : HUB_ERR_CANCELLED;
+    op->job_move.error_code = str_from_c(hub_err_code(why));
+    op->job_move.error_message = str_from_c(hub_err_title(why));
+    move_job(self, job, in_doubt ? JOB_UNKNOWN : JOB_CANCELLED, op);
 }
 
 /* Not in memory: it has ended, there never was one, or its batch has not opened it yet. */

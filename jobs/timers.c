@@ -36,6 +36,7 @@ static void fire_job(struct jobs *jobs, struct timer *self)
 {
     struct job *job = CONTAINER_OF(self, struct job, timer);
     bool late = job->expires_at <= jobs->now;
+    bool in_doubt = late && job_in_doubt(jobs, job);
     struct store_op *op = move_new(jobs);
 
     if (!op) {
@@ -43,12 +44,13 @@ static void fire_job(struct jobs *jobs, struct timer *self)
         return;
     }
     if (late) {
-        op->job_move.error_code = str_from_c(hub_err_code(HUB_ERR_EXPIRED));
-        op->job_move.error_message = str_from_c(hub_err_title(HUB_ERR_EXPIRED));
+        int why = in_doubt ? HUB_ERR_OUTCOME_UNKNOWN : HUB_ERR_EXPIRED;
+        op->job_move.error_code = str_from_c(hub_err_code(why));
+        op->job_move.error_message = str_from_c(hub_err_title(why));
     }
     errand_of(op)->must = true;
     errand_of(op)->timed = true;
-    move_job(jobs, job, late ? JOB_FAILED : JOB_QUEUED, op);
+    move_job(jobs, job, in_doubt ? JOB_UNKNOWN : late ? JOB_FAILED : JOB_QUEUED, op);
 }
 
 static void fire_gate(struct jobs *jobs, struct timer *self)

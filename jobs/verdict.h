@@ -39,8 +39,8 @@ uint64_t retry_delay_ms(const struct retry_policy *policy, unsigned failures, ui
                         uint64_t random);
 
 /* The same before an attempt that settles, in the upper half of that range, and its cap is
- * SETTLE_CAP_MS if that is less. So twelve of them outlive an outage of half an hour by any dice,
- * and somebody who waits for the money is not told after a day. */
+ * SETTLE_CAP_MS if that is less. So twelve of them outlive an outage of twenty minutes by
+ * any dice, of an hour mostly, and somebody who waits for the money is not told after a day. */
 #define SETTLE_CAP_MS (15ULL * 60 * 1000)
 uint64_t settle_delay_ms(const struct retry_policy *policy, unsigned failures, uint64_t asked_ms,
                          uint64_t random);

@@ -91,7 +91,9 @@ const struct api_route API_ROUTES[] = {
      NULL,
      "Jobs",
      "cancelJob",
-     "Cancel a job; a running attempt is stopped. Answers when the job is finished.",
+     "Cancel a job; a running attempt is stopped. Answers when the job is finished; 409 if it "
+     "ended "
+     "otherwise, also as `unknown`: an attempt may have had its effect.",
      {ID}},
     {HTTP_POST,
      "/v1/jobs/{id}/retry",

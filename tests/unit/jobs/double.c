@@ -141,9 +141,9 @@ static bool allowed(enum job_state from, enum job_state to, bool by_hand)
     case JOB_BLOCKED:
         return to == JOB_QUEUED || to == JOB_SCHEDULED || to == JOB_CANCELLED || to == JOB_FAILED;
     case JOB_SCHEDULED:
-        return to == JOB_QUEUED || to == JOB_CANCELLED || to == JOB_FAILED;
+        return to == JOB_QUEUED || to == JOB_CANCELLED || to == JOB_FAILED || to == JOB_UNKNOWN;
     case JOB_QUEUED:
-        return to == JOB_RUNNING || to == JOB_CANCELLED || to == JOB_FAILED;
+        return to == JOB_RUNNING || to == JOB_CANCELLED || to == JOB_FAILED || to == JOB_UNKNOWN;
     case JOB_RUNNING:
         return to != JOB_BLOCKED && to != JOB_RUNNING;
     case JOB_FAILED:

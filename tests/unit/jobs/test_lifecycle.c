@@ -380,7 +380,8 @@ static void test_settling(void **state)
         struct id id = world_submit(
             &w, (struct job_record){.max_attempts = 2, .retry_safety = JOB_SAFE_WITH_KEY});
         world_connector(&w, STR("noop"))->settles = true;
-        for (struct running *one; (one = world_started(&w, &id)) != NULL && attempts < 2 + JOB_SETTLES_MAX + 1;) {
+        for (struct running *one;
+             (one = world_started(&w, &id)) != NULL && attempts < 2 + JOB_SETTLES_MAX + 1;) {
             attempts++;
             assert_int_equal(one->number, attempts);
             assert_int_equal(one->max_attempts, attempts <= 2 ? 2 : attempts - 1);
@@ -391,6 +392,44 @@ static void test_settling(void **state)
             world_advance(&w, SETTLE_CAP_MS);
         }
         assert_int_equal(attempts, CASES[k].attempts);
+        assert_int_equal(world_state(&w, &id), CASES[k].state);
+        world_close(&w);
+    }
+}
+
+/* A payment that waits for its next attempt may have been made: neither a cancel nor its expiry may
+ * say that it was not. Before the first attempt, and for types that do not settle, they may. */
+static void test_given_up_in_doubt(void **state)
+{
+    static const struct {
+        bool settles, begun, expires;
+        enum job_state state;
+    } CASES[] = {
+        {true, true, false, JOB_UNKNOWN},    {true, true, true, JOB_UNKNOWN},
+        {true, false, false, JOB_CANCELLED}, {true, false, true, JOB_FAILED},
+        {false, true, false, JOB_CANCELLED}, {false, true, true, JOB_FAILED},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof CASES / sizeof CASES[0]; k++) {
+        struct world w;
+        world_open(&w, NULL);
+        world_connector(&w, STR("noop"))->settles = CASES[k].settles;
+        struct id id = world_submit(
+            &w, (struct job_record){.retry_safety = JOB_SAFE_WITH_KEY,
+                                    .run_at = CASES[k].begun ? 0 : w.now + 5000,
+                                    .expires_at = CASES[k].expires ? w.now + 1000 : 0});
+        if (CASES[k].begun) {
+            world_finish(&w, world_started(&w, &id),
+                         &(struct jobs_outcome){.outcome = ATTEMPT_RETRY, .delay_ms = 5000});
+        }
+        if (CASES[k].expires) {
+            world_advance(&w, 2000);
+        } else {
+            int answer = 1;
+            jobs_cancel(w.jobs, &id, world_answer, &answer);
+            world_settle(&w);
+            assert_int_equal(answer, CASES[k].state == JOB_UNKNOWN ? HUB_ERR_CONFLICT : 0);
+        }
         assert_int_equal(world_state(&w, &id), CASES[k].state);
         world_close(&w);
     }
@@ -658,6 +697,7 @@ int main(void)
         cmocka_unit_test(test_crash_limit_with_key),
         cmocka_unit_test(test_settling),
         cmocka_unit_test(test_settling_limits),
+        cmocka_unit_test(test_given_up_in_doubt),
         cmocka_unit_test(test_crash_codes),
         cmocka_unit_test(test_released_without_end),
         cmocka_unit_test(test_artifacts),

@@ -8,7 +8,7 @@
  * by hand only. */
 static const char *const table[JOB_STATE_COUNT] = {
     /*              b s q r S F C U */
-    [JOB_BLOCKED] = ".xx..xx.",   [JOB_SCHEDULED] = "..x..xx.", [JOB_QUEUED] = "...x.xx.",
+    [JOB_BLOCKED] = ".xx..xx.",   [JOB_SCHEDULED] = "..x..xxx", [JOB_QUEUED] = "...x.xxx",
     [JOB_RUNNING] = ".xx.xxxx",   [JOB_SUCCEEDED] = "........", [JOB_FAILED] = "h.h.....",
     [JOB_CANCELLED] = "h.h.....", [JOB_UNKNOWN] = "..h.....",
 };
