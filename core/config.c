@@ -408,6 +408,7 @@ static int fill(struct loading *self, struct config *config)
     config->http_authorities = text(self, "http_authorities");
     config->state_dir = state_dir(self);
     config->account_dir = text(self, "account_dir");
+    config->batch_dir = text(self, "batch_dir");
     config->socket = text_or(self, "socket", "%s/hubd.sock", config->state_dir);
     config->synchronous = text(self, "synchronous");
     config->log_format = strcmp(text(self, "log_format"), "json") == 0 ? LOG_JSON : LOG_KEY_VALUE;

@@ -46,6 +46,7 @@ struct config {
     unsigned runner_uid_first;
     bool sandbox_required;
     const char *account_dir;                            /* NULL: none */
+    const char *batch_dir;                              /* NULL: none */
     const char *connector_paths[CONFIG_DIRS_MAX + 1];   /* NULL-terminated */
     const char *connector_folders[CONFIG_DIRS_MAX + 1]; /* the same: "CONNECTOR/NAME=/PATH" */
     unsigned breaker_crashes;

@@ -220,6 +220,11 @@ static int hook_make(void *context, const struct schedule_record *schedule,
     return api_schedule_make(((struct hub *)context)->api, schedule, ret_op, error);
 }
 
+static void hook_made(void *context, const struct store_op *op)
+{
+    api_schedule_made(((struct hub *)context)->api, op);
+}
+
 static void hook_zone(void *context, const char *name, schedules_zone_fn *done, void *done_context)
 {
     zones_find(((struct hub *)context)->zones, name, done, done_context);
@@ -228,6 +233,7 @@ static void hook_zone(void *context, const char *name, schedules_zone_fn *done, 
 static const struct schedules_hooks SCHEDULES_HOOKS = {
     .now = hook_now,
     .make = hook_make,
+    .made = hook_made,
     .zone = hook_zone,
     .wake = on_wake,
 };
@@ -748,6 +754,7 @@ static int make_api(struct hub *self, struct hub_error *error)
         .artifact_retention_ms = self->config->artifact_retention_ms,
         .wait_max_s = self->config->wait_max_s,
         .connector_dirs = connector_dirs(self),
+        .batch_dir = self->config->batch_dir,
     };
     struct http_limits limits;
     int err;

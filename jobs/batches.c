@@ -532,7 +532,8 @@ static void on_dropped(struct jobs *self, struct errand *errand)
     }
 }
 
-void jobs_batch_drop(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context)
+void jobs_batch_drop(struct jobs *self, const struct id *id, struct str reason, jobs_done_fn *done,
+                     void *context)
 {
     engine_clock(self);
     struct store_op *op = errand_new(self, STORE_BATCH_DROP, on_dropped);
@@ -541,6 +542,7 @@ void jobs_batch_drop(struct jobs *self, const struct id *id, jobs_done_fn *done,
         return;
     }
     op->batch_drop.batch = *id;
+    op->batch_drop.reason = arena_str(&op->arena, reason);
     errand_of(op)->tell = done;
     errand_of(op)->tell_context = context;
     errand_submit(self, op);

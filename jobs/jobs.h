@@ -77,9 +77,9 @@ struct jobs_attempt {
     struct id id;
     uint32_t number;
     uint32_t max_attempts; /* the number of the last one; below `number`: this one settles */
-    struct str type;  /* "image.transform" */
-    struct str connector; /* "image" */
-    struct str operation; /* "transform" */
+    struct str type;       /* "image.transform" */
+    struct str connector;  /* "image" */
+    struct str operation;  /* "transform" */
     struct str input;
     struct str account;
     struct str traceparent;
@@ -268,7 +268,8 @@ void jobs_batch_set(struct jobs *self, struct store_op *op, jobs_submitted_fn *d
  * Errors as those of the operations. */
 void jobs_batch_cancel(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
 void jobs_batch_retry(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
-void jobs_batch_drop(struct jobs *self, const struct id *id, jobs_done_fn *done, void *context);
+void jobs_batch_drop(struct jobs *self, const struct id *id, struct str reason, jobs_done_fn *done,
+                     void *context);
 
 /* What memory knows of an unfinished batch; false: nothing. */
 struct jobs_batch {

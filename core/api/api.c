@@ -1,3 +1,4 @@
+#include "api/batch_intake.h"
 #include "api/deliver.h"
 #include "api/events.h"
 #include "api/idempotency.h"
@@ -61,6 +62,9 @@ int api_new(const struct api_deps *deps, const struct api_config *config, struct
     if (err == 0) {
         err = deliveries_new(self, &self->deliveries);
     }
+    if (err == 0) {
+        err = intakes_new(self, &self->intakes);
+    }
     if (err < 0) {
         hub_fail(error, err, "the API could not be set up");
     }
@@ -82,6 +86,7 @@ void api_free(struct api *self)
     wait_room_close(self->waits);
     hooks_free(self->hooks);
     deliveries_close(self->deliveries);
+    intakes_close(self->intakes);
     keyring_free(self->keys);
     http_router_free(self->router);
     api_schemas_free(self->schemas);
@@ -101,6 +106,16 @@ void api_set_phase(struct api *self, enum api_phase phase)
     self->phase = phase;
     if (phase == API_READY) {
         deliveries_begin(self->deliveries);
+        intakes_begin(self->intakes);
+    } else if (phase == API_DRAINING) {
+        intakes_drain(self->intakes);
+    }
+}
+
+void api_schedule_made(struct api *self, const struct store_op *op)
+{
+    if (op->kind == STORE_BATCH_CREATE) {
+        intakes_add(self->intakes, &op->batch_create.ret_batch.id);
     }
 }
 

@@ -45,7 +45,8 @@ struct api_config {
     int64_t artifact_retention_ms; /* how long an upload is kept that no job needs */
     unsigned wait_max_s;           /* of `Prefer: wait` */
     const char *const
-        *connector_dirs; /* where connectors are looked for; NULL-terminated, borrowed */
+        *connector_dirs;   /* where connectors are looked for; NULL-terminated, borrowed */
+    const char *batch_dir; /* of the files that batches of schedules name; NULL: none; borrowed */
 };
 
 HUB_MUST_CHECK int api_new(const struct api_deps *deps, const struct api_config *config,
@@ -77,6 +78,9 @@ void api_connectors_changed(struct api *self);
 /* What a schedule's template makes, for struct schedules_hooks. */
 HUB_MUST_CHECK int api_schedule_make(struct api *self, const struct schedule_record *schedule,
                                      struct store_op **ret_op, struct hub_error *error);
+
+/* It is on record, for the same: the lines of a batch begin to come in. */
+void api_schedule_made(struct api *self, const struct store_op *op);
 
 /* Attempts that verify webhooks are the API's own: their tokens have this bit set, which no token
  * of the engine has. The supervisor's on_finished for them goes here. */

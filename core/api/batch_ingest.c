@@ -1,11 +1,11 @@
 /*
- * The body of POST /v1/batches, from the socket to the store.
+ * The text of a batch, from the body of POST /v1/batches or another source, to the store.
  *
  *   chunks → text → lines → an append's arena → jobs_batch_append() → committed
  *
  * Lines are read in slices, so that a long body does not hold up the loop; at most two appends are
  * under way, and while they are and the next one is full, or there is text that was not read yet,
- * the socket is paused. So an upload of any length holds three appends and some text.
+ * the source is paused. So an upload of any length holds three appends and some text.
  */
 #include "api/batches.h"
 #include "api/idempotency.h"
@@ -38,7 +38,8 @@ enum phase {
 
 struct ingest {
     struct api *api;
-    struct api_call *call; /* NULL once it was answered */
+    struct api_call *call; /* NULL once it was answered, or if nobody asked */
+    struct line_source source;
     enum phase phase;
     struct arena arena;
     struct json_object *settings;
@@ -62,8 +63,8 @@ struct ingest {
     bool paused;
     bool ended; /* the body */
     int body_err;
-    bool is_stream; /* the body comes from the socket */
-    bool more;      /* the slice ended before the lines did */
+    struct str body_why; /* as its source says, or empty */
+    bool more;           /* the slice ended before the lines did */
     bool busy;
     bool again;
     uv_idle_t idle;
@@ -85,7 +86,7 @@ static void on_idle_closed(uv_handle_t *handle)
 }
 
 /* The call was answered, nothing is under way. */
-static void end(struct ingest *self)
+void ingest_free(struct ingest *self)
 {
     idempotency_end(self->api, &self->idempotency);
     store_op_free(self->op);
@@ -120,6 +121,10 @@ __attribute__((format(printf, 3, 4))) static void fail(struct ingest *self, int 
 static void answer(struct ingest *self)
 {
     struct api_call *call = self->call;
+    if (call == NULL) {
+        self->source.ended(self->source.context, 0, STR(""), &self->batch);
+        return;
+    }
     char path[sizeof "/v1/batches/" + ID_TEXT_LEN] = "/v1/batches/";
     const struct http_header headers[] = {
         {STR_INIT("Location"), {path, sizeof path - 1}},
@@ -168,24 +173,30 @@ static void on_dropped(void *context, int err)
     } else {
         api_fail(call, self->err, "%.*s", STR_ARG(self->why));
     }
-    end(self);
+    ingest_free(self);
 }
 
 /* Nothing is under way any more. */
 static void answer_failed(struct ingest *self)
 {
     struct api_call *call = self->call;
+
     self->phase = PHASE_DONE;
+    if (call == NULL) {
+        self->source.ended(self->source.context, self->err, self->why, &self->batch);
+        ingest_free(self);
+        return;
+    }
     bool is_made = !id_is_zero(&self->batch.id) && !self->is_replay;
     bool leaves_nothing = self->fatal != NULL || !self->idempotency.given;
 
     if (is_made && self->batch.atomic && leaves_nothing) {
-        jobs_batch_drop(self->api->deps.jobs, &self->batch.id, on_dropped, self);
+        jobs_batch_drop(self->api->deps.jobs, &self->batch.id, STR(""), on_dropped, self);
         return;
     }
     self->call = NULL;
     api_fail(call, self->err, "%.*s", STR_ARG(self->why));
-    end(self);
+    ingest_free(self);
 }
 
 /* --- Lines into appends ------------------------------------------------------------------------*/
@@ -256,9 +267,9 @@ static void compare(struct ingest *self)
 
     sha256_peek(&self->hash, &digest);
     if (!sha256_eq(&digest, &self->batch.digest)) {
-        fail(self, HUB_ERR_IDEMPOTENCY_MISMATCH,
-             "the first %llu lines differ from those that came with this key before",
-             (unsigned long long)self->taken);
+        fail(self, HUB_ERR_IDEMPOTENCY_MISMATCH, "the first %llu lines differ from those that %s",
+             (unsigned long long)self->taken,
+             self->call != NULL ? "came with this key before" : "were there before");
     }
 }
 
@@ -368,42 +379,15 @@ static void send_append(struct ingest *self, enum batch_upload upload)
 
 /* --- The end -----------------------------------------------------------------------------------*/
 
-/* The job that the batch's end releases, as it was given. */
 static int fill_on_complete(struct ingest *self, struct arena *arena, struct job_record **ret_job,
                             struct batch_bad_line *ret_bad)
 {
-    static const struct str MARK = STR_INIT("{{batch}}");
-    struct json_object *given;
-    struct json_object *empty;
-    struct str queue = STR("default");
-    struct buf text;
-    char id[ID_TEXT_LEN + 1];
+    int err =
+        batch_on_complete(self->api, self->settings, &self->batch.id, arena, ret_job, ret_bad);
 
-    if (!json_get_object(self->settings, "on_complete", &given)) {
-        return 0;
-    }
-    id_format(&self->batch.id, id);
-    struct str rest = str_from_c(json_object_to_json_string_ext(given, JSON_C_TO_STRING_PLAIN));
-    buf_init(&text, 2 * LINE_MAX_BYTES);
-    while (rest.len > 0) { /* two braces in a row stand within a string only */
-        const char *mark = memmem(rest.ptr, rest.len, MARK.ptr, MARK.len);
-        size_t len = mark != NULL ? (size_t)(mark - rest.ptr) : rest.len;
-        buf_append(&text, rest.ptr, len);
-        buf_append_c(&text, mark != NULL ? id : "");
-        rest = str_slice(rest, len + (mark != NULL ? MARK.len : 0), rest.len);
-    }
-    json_get_str(given, "queue", &queue);
-    empty = json_object_new_object();
-    struct line_reader reader = {.api = self->api, .defaults = empty, .queue = queue};
-    *ret_job = arena_zalloc(arena, sizeof **ret_job);
-    int err = *ret_job == NULL || buf_failed(&text)
-                  ? HUB_ERR_NOMEM
-                  : line_read(&reader, buf_view(&text), arena, *ret_job, ret_bad);
-    if (err == 0) {
+    if (err == 0 && *ret_job != NULL) {
         (*ret_job)->created_by = self->created_by;
     }
-    json_object_put(empty);
-    buf_release(&text);
     return err;
 }
 
@@ -429,6 +413,7 @@ static void send_last(struct ingest *self)
     send_append(self, is_whole                  ? BATCH_COMPLETE
                       : self->idempotency.given ? BATCH_RECEIVING
                       : self->batch.atomic      ? BATCH_RECEIVING
+                      : self->call == NULL      ? BATCH_RECEIVING
                                                 : BATCH_BROKEN);
 }
 
@@ -436,7 +421,9 @@ static void send_last(struct ingest *self)
 static void end_lines(struct ingest *self)
 {
     if (self->line < self->taken && self->body_err == 0) {
-        fail(self, HUB_ERR_IDEMPOTENCY_MISMATCH, "the key was used with a longer text");
+        fail(self, HUB_ERR_IDEMPOTENCY_MISMATCH, "%s",
+             self->call != NULL ? "the key was used with a longer text"
+                                : "there are fewer lines than there were before");
     } else if (self->is_replay || self->line < self->taken) {
         self->phase = PHASE_LAST; /* nothing new came */
         self->again = true;
@@ -447,6 +434,10 @@ static void end_lines(struct ingest *self)
 
 static void end_last(struct ingest *self)
 {
+    if (self->body_err < 0 && self->body_why.len > 0) {
+        fail(self, self->body_err, "%.*s", STR_ARG(self->body_why));
+        return;
+    }
     if (self->body_err < 0) {
         fail(self, self->body_err, "the upload was broken off at line %llu",
              (unsigned long long)self->line);
@@ -454,7 +445,7 @@ static void end_last(struct ingest *self)
     }
     self->phase = PHASE_DONE;
     answer(self);
-    end(self);
+    ingest_free(self);
 }
 
 /* --- The head ----------------------------------------------------------------------------------*/
@@ -490,7 +481,7 @@ static void create(struct ingest *self)
     struct store_op *op = store_op_new(STORE_BATCH_CREATE);
     struct store_batch_create *make;
     struct batch_bad_line bad = {0};
-    struct job_record *job;
+    struct job_record *job = NULL;
 
     int err = batch_settings_apply(self->api, self->settings, &self->arena, &self->batch,
                                    &self->defaults, &self->why);
@@ -636,14 +627,14 @@ static void flow(struct ingest *self)
     } else {
         uv_idle_stop(&self->idle);
     }
-    if (!self->is_stream || self->ended || pause == self->paused) {
+    if (self->source.pause == NULL || self->ended || pause == self->paused) {
         return;
     }
     self->paused = pause;
     if (pause) {
-        http_body_pause(self->call->req);
+        self->source.pause(self->source.context);
     } else {
-        http_body_resume(self->call->req); /* may come back here */
+        self->source.resume(self->source.context); /* may come back here */
     }
 }
 
@@ -664,11 +655,10 @@ static void advance(struct ingest *self)
     }
 }
 
-static void on_chunk(struct http_request *req, struct str chunk, void *context)
-{
-    struct ingest *self = context;
+/* --- From a source -----------------------------------------------------------------------------*/
 
-    (void)req;
+void ingest_feed(struct ingest *self, struct str chunk)
+{
     if (self->phase >= PHASE_LAST) {
         return;
     }
@@ -679,56 +669,116 @@ static void on_chunk(struct http_request *req, struct str chunk, void *context)
     advance(self);
 }
 
-static void on_end(struct http_request *req, int err, void *context)
+void ingest_end(struct ingest *self, int err, struct str why)
 {
-    struct ingest *self = context;
-
-    (void)req;
     self->ended = true;
     self->body_err = err;
+    if (why.len > 0) {
+        self->body_why = arena_str(&self->arena, why);
+    }
     advance(self);
 }
 
-static struct ingest *ingest_new(struct api_call *call, struct json_object *settings)
+static struct ingest *ingest_new(struct api *api, const struct line_source *source)
 {
     struct ingest *self = calloc(1, sizeof *self);
 
     if (self == NULL || sha256_init(&self->hash) < 0) {
         free(self);
-        json_object_put(settings);
         return NULL;
     }
-    self->api = call->api;
-    self->call = call;
-    self->settings = settings;
-    self->reader.api = call->api;
+    self->api = api;
+    self->reader.api = api;
+    self->source = *source;
     arena_init(&self->arena, SETTINGS_BYTES);
-    uv_idle_init(call->api->deps.loop, &self->idle);
+    buf_init(&self->text, TEXT_MAX);
+    uv_idle_init(api->deps.loop, &self->idle);
     self->idle.data = self;
-    self->created_by = arena_str(&self->arena, str_from_c(call->principal.name));
     return self;
+}
+
+int ingest_resume(struct api *api, const struct batch_record *batch,
+                  const struct line_source *source, struct ingest **ret_self)
+{
+    struct batch_record unused = {0};
+    struct ingest *self = ingest_new(api, source);
+    struct str why;
+
+    if (self == NULL) {
+        return HUB_ERR_NOMEM;
+    }
+    self->batch = *batch;
+    self->batch.settings = self->batch.source = self->batch.callback_url = (struct str){0};
+    self->batch.queue = arena_str(&self->arena, batch->queue);
+    self->created_by = arena_str(&self->arena, batch->created_by);
+    int err = json_read(batch->settings, JSON_DEPTH_MAX, &self->settings, NULL, NULL);
+    if (err == 0) {
+        err =
+            batch_settings_apply(api, self->settings, &self->arena, &unused, &self->defaults, &why);
+    }
+    if (err < 0) {
+        ingest_free(self);
+        return err;
+    }
+    self->reader.defaults = self->defaults;
+    self->reader.queue = self->batch.queue;
+    self->taken = batch->lines;
+    self->phase = PHASE_LINES;
+    *ret_self = self;
+    return 0;
+}
+
+/* --- From a request ----------------------------------------------------------------------------*/
+
+static void on_chunk(struct http_request *req, struct str chunk, void *context)
+{
+    (void)req;
+    ingest_feed(context, chunk);
+}
+
+static void on_end(struct http_request *req, int err, void *context)
+{
+    (void)req;
+    ingest_end(context, err, STR(""));
+}
+
+static void pause_body(void *context)
+{
+    http_body_pause(context);
+}
+
+static void resume_body(void *context)
+{
+    http_body_resume(context);
 }
 
 void ingest_begin(struct api_call *call, struct json_object *settings, struct str body)
 {
-    struct ingest *self = ingest_new(call, settings);
+    const struct line_source socket = {call->req, pause_body, resume_body, NULL};
+    bool is_stream = body.ptr == NULL;
+    struct ingest *self =
+        ingest_new(call->api, is_stream ? &socket : &(const struct line_source){0});
 
     if (self == NULL) {
+        json_object_put(settings);
         api_fail(call, HUB_ERR_NOMEM, "out of memory");
         return;
     }
-    buf_init(&self->text, body.len + TEXT_MAX);
+    self->call = call;
+    self->settings = settings;
+    self->created_by = arena_str(&self->arena, str_from_c(call->principal.name));
     if (idempotency_read(call, &self->idempotency) < 0 ||
         !idempotency_begin(call, &self->idempotency)) {
         self->idempotency.given = false; /* not ours */
-        end(self);
+        ingest_free(self);
         return;
     }
-    self->is_stream = body.ptr == NULL;
-    if (self->is_stream) {
+    if (is_stream) {
         http_stream_body(call->req, BODY_MAX, on_chunk, on_end, self);
         return;
     }
+    buf_release(&self->text);
+    buf_init(&self->text, body.len + TEXT_MAX);
     buf_append_str(&self->text, body);
     self->ended = true;
     advance(self);

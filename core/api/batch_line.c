@@ -4,6 +4,10 @@
 #include "api/job_account.h"
 #include "api/schemas.h"
 
+#include <string.h>
+
+#define ON_COMPLETE_MAX ((size_t)2 << 20)
+
 static int bad(struct batch_bad_line *ret_bad, struct arena *arena, const char *prefix,
                struct str pointer, struct str reason)
 {
@@ -145,5 +149,41 @@ int line_read(struct line_reader *self, struct str text, struct arena *arena,
     }
     err = read_value(self, value, text, arena, ret_job, ret_bad);
     json_object_put(value);
+    return err;
+}
+
+int batch_on_complete(struct api *api, struct json_object *settings, const struct id *batch,
+                      struct arena *arena, struct job_record **ret_job,
+                      struct batch_bad_line *ret_bad)
+{
+    static const struct str MARK = STR_INIT("{{batch}}");
+    struct json_object *given;
+    struct json_object *empty;
+    struct str queue = STR("default");
+    struct buf text;
+    char id[ID_TEXT_LEN + 1];
+
+    if (!json_get_object(settings, "on_complete", &given)) {
+        return 0;
+    }
+    id_format(batch, id);
+    struct str rest = str_from_c(json_object_to_json_string_ext(given, JSON_C_TO_STRING_PLAIN));
+    buf_init(&text, ON_COMPLETE_MAX);
+    while (rest.len > 0) { /* two braces in a row stand within a string only */
+        const char *mark = memmem(rest.ptr, rest.len, MARK.ptr, MARK.len);
+        size_t len = mark != NULL ? (size_t)(mark - rest.ptr) : rest.len;
+        buf_append(&text, rest.ptr, len);
+        buf_append_c(&text, mark != NULL ? id : "");
+        rest = str_slice(rest, len + (mark != NULL ? MARK.len : 0), rest.len);
+    }
+    json_get_str(given, "queue", &queue);
+    empty = json_object_new_object();
+    struct line_reader reader = {.api = api, .defaults = empty, .queue = queue};
+    *ret_job = arena_zalloc(arena, sizeof **ret_job);
+    int err = *ret_job == NULL || buf_failed(&text)
+                  ? HUB_ERR_NOMEM
+                  : line_read(&reader, buf_view(&text), arena, *ret_job, ret_bad);
+    json_object_put(empty);
+    buf_release(&text);
     return err;
 }

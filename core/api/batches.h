@@ -2,7 +2,9 @@
  * api/batches.h — what the files of /v1/batches share.
  *
  *     batch_create.c    the request, its settings, the batch
- *     batch_ingest.c    the body: slices of lines into appends, with back-pressure
+ *     batch_ingest.c    the text: slices of lines into appends, with back-pressure
+ *     batch_intake.c    batches of schedules: their text from a source, through kills
+ *     batch_file.c      such a source as lines, read on the pool
  *     batch_line.c      one line into a job's record, or why it is none
  *     batches.c         get, list, change, cancel, retry
  *     batch_results.c   what became of the lines, streamed
@@ -30,6 +32,13 @@ struct line_reader {
  * none; HUB_ERR_NOMEM. Texts are in the arena. */
 HUB_MUST_CHECK int line_read(struct line_reader *self, struct str text, struct arena *arena,
                              struct job_record *ret_job, struct batch_bad_line *ret_bad);
+
+/* The job that the end of a batch releases, if its settings name one; {{batch}} stands for its id.
+ * 0 with `*ret_job` (NULL: none), or as line_read(). */
+HUB_MUST_CHECK int batch_on_complete(struct api *api, struct json_object *settings,
+                                     const struct id *batch, struct arena *arena,
+                                     struct job_record **ret_job, struct batch_bad_line *ret_bad);
+
 /* --- batch_ingest.c ----------------------------------------------------------------------------*/
 
 struct ingest;
@@ -37,6 +46,32 @@ struct ingest;
 /* Takes the call over: reads the body of `call` as NDJSON, or, if `body` has a pointer, that text.
  * `settings` (owned from now on) are those of the query or of the JSON document. */
 void ingest_begin(struct api_call *call, struct json_object *settings, struct str body);
+
+/* Where text comes from. While it is paused it sends nothing; it is not at the beginning. */
+struct line_source {
+    void *context;
+    void (*pause)(void *context);
+    void (*resume)(void *context);
+    /* 0: all lines are on record, and the upload is complete. Else why not; what came before is on
+     * record, and the upload may go on: `batch` says from where. The ingest is gone after it. */
+    void (*ended)(void *context, int err, struct str why, const struct batch_record *batch);
+};
+
+/* Goes on with a batch that is receiving, for nobody who waits: the source sends the whole text
+ * from its beginning; lines that are on record are compared and left out.
+ *
+ *     ingest_resume(api, &batch, &source, &ingest);
+ *     ingest_feed(ingest, chunk);  …            // any of the two may call source->ended
+ *     ingest_end(ingest, err, why);
+ *
+ * HUB_ERR_NOMEM, HUB_ERR_INVALID_INPUT: the settings do not fit any more. */
+HUB_MUST_CHECK int ingest_resume(struct api *api, const struct batch_record *batch,
+                                 const struct line_source *source, struct ingest **ret_self);
+void ingest_feed(struct ingest *self, struct str chunk);
+/* `err` < 0: the text was broken off; `why` for people, or empty. */
+void ingest_end(struct ingest *self, int err, struct str why);
+/* Gives it up, untold; nothing of it may be on its way to the store. */
+void ingest_free(struct ingest *self);
 
 /* --- batch_create.c ----------------------------------------------------------------------------*/
 

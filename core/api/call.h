@@ -90,6 +90,7 @@ struct api {
     struct event_hub *events;      /* SSE subscribers; see events.h */
     struct hooks *hooks;           /* webhooks that are being verified; see hooks.c */
     struct deliveries *deliveries; /* of callbacks; see deliver.h */
+    struct intakes *intakes;       /* lines of batches of schedules; see batch_intake.h */
     struct map in_flight;          /* idempotency scopes being worked on → itself */
     struct api_call *rescan;       /* waits for the scan that it began, or NULL */
     struct id_gen ids;

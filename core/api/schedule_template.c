@@ -1,5 +1,6 @@
 #include "api/schedules.h"
 
+#include "api/batches.h"
 #include "api/flow_fill.h"
 #include "api/input_refs.h"
 #include "api/job_account.h"
@@ -7,6 +8,7 @@
 #include "api/json_span.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* One error in words of our own. */
 static int fault(struct template_fault *ret_fault, const char *prefix, struct str pointer,
@@ -130,6 +132,81 @@ static int make_flow(struct api *api, struct json_object *flow, struct str creat
     return 0;
 }
 
+/* --- A batch -----------------------------------------------------------------------------------*/
+
+/* Parts the template: what says where lines come from, and what holds for the batch. */
+static int part_batch(struct json_object *template, struct json_object **ret_source,
+                      struct json_object **ret_settings)
+{
+    static const char *const OF_SOURCE[] = {"source", "format", "map", "delimiter"};
+    struct json_object *source = json_object_new_object();
+    struct json_object *settings = json_object_new_object();
+    bool ok = source != NULL && settings != NULL;
+
+    json_object_object_foreach(template, name, member) {
+        bool of_source = false;
+        for (size_t i = 0; i < sizeof OF_SOURCE / sizeof *OF_SOURCE; i++) {
+            of_source = of_source || strcmp(name, OF_SOURCE[i]) == 0;
+        }
+        ok = ok && json_object_object_add(of_source ? source : settings, name,
+                                          json_object_get(member)) == 0;
+    }
+    *ret_source = source;
+    *ret_settings = settings;
+    return ok ? 0 : HUB_ERR_NOMEM;
+}
+
+static int fill_batch(struct api *api, struct json_object *settings, struct store_op *op,
+                      struct template_fault *ret_fault)
+{
+    struct batch_record *batch = &op->batch_create.batch;
+    struct json_object *defaults = NULL;
+    struct batch_bad_line bad = {0};
+    struct job_record *job = NULL;
+    struct str why = {0};
+
+    int err = batch_settings_apply(api, settings, &op->arena, batch, &defaults, &why);
+    json_object_put(defaults);
+    if (err < 0) {
+        return err == HUB_ERR_NOMEM
+                   ? err
+                   : fault(ret_fault, "/template/batch", STR(""), STR("settings"), why);
+    }
+    err = batch_on_complete(api, settings, &batch->id, &op->arena, &job, &bad);
+    return err == HUB_ERR_INVALID_INPUT ? fault(ret_fault, "/template/batch/on_complete",
+                                                bad.pointer, STR("on_complete"), bad.reason)
+                                        : err;
+}
+
+static int make_batch(struct api *api, struct json_object *template, struct str created_by,
+                      struct store_op **ret_op, struct template_fault *ret_fault)
+{
+    struct store_op *op = store_op_new(STORE_BATCH_CREATE);
+    struct json_object *source = NULL;
+    struct json_object *settings = NULL;
+
+    int err = op != NULL ? part_batch(template, &source, &settings) : HUB_ERR_NOMEM;
+    if (err == 0) {
+        err = fill_batch(api, settings, op, ret_fault);
+    }
+    if (err == 0) {
+        struct batch_record *batch = &op->batch_create.batch;
+        const char *text = json_object_to_json_string_ext(source, JSON_C_TO_STRING_PLAIN);
+        batch->source = arena_str(&op->arena, str_from_c(text));
+        batch->created_by = arena_str(&op->arena, created_by);
+        sha256_of(batch->settings, &op->batch_create.request);
+        err = batch->source.ptr != NULL && batch->created_by.ptr != NULL ? 0 : HUB_ERR_NOMEM;
+    }
+    json_object_put(source);
+    json_object_put(settings);
+    if (err < 0) {
+        store_op_free(op);
+        return err;
+    }
+    *ret_op = op;
+    return 0;
+}
+
 int schedule_template_make(struct api *api, struct json_object *json, struct str text,
                            struct str created_by, struct store_op **ret_op,
                            struct template_fault *ret_fault)
@@ -141,6 +218,9 @@ int schedule_template_make(struct api *api, struct json_object *json, struct str
     }
     if (json_get_object(template, "flow", &whole)) {
         return make_flow(api, whole, created_by, ret_op, ret_fault);
+    }
+    if (json_get_object(template, "batch", &whole)) {
+        return make_batch(api, whole, created_by, ret_op, ret_fault);
     }
     return make_job(api, template, json_member_span(text, STR("template")), created_by, ret_op,
                     ret_fault);

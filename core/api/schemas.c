@@ -23,6 +23,7 @@ enum use { TOLD, TAKEN };
     X(BatchList, TOLD)                                                                             \
     X(BatchPatch, TAKEN)                                                                           \
     X(BatchSettings, TAKEN)                                                                        \
+    X(BatchTemplate, TAKEN)                                                                        \
     X(Callback, TOLD)                                                                              \
     X(CallbackKeys, TOLD)                                                                          \
     X(CallbackList, TOLD)                                                                          \

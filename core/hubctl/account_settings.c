@@ -2,6 +2,7 @@
 
 #include "accounts/marks.h"
 #include "base/file.h"
+#include "base/json_place.h"
 #include "hubctl/input.h"
 #include "hubctl/must.h"
 #include "hubctl/secret_input.h"
@@ -93,9 +94,9 @@ static int apply_secret(struct app *app, const char *text, struct json_object *s
     must_ok(secret_init(&secret, SECRET_INPUT_MAX));
     err = secret_input_read(equals ? equals + 1 : NULL, prompt, &secret, &error);
     if (err == 0) {
-        err = input_put(settings, place,
-                        must(json_object_new_string_len(secret.text.ptr, (int)secret.text.len)),
-                        &error);
+        err = json_place_put(
+            settings, place,
+            must(json_object_new_string_len(secret.text.ptr, (int)secret.text.len)), &error);
     }
     secret_release(&secret);
     if (err == HUB_ERR_CANCELLED) {

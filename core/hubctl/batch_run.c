@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "hubctl/batch_view.h"
 #include "hubctl/commands.h"
-#include "hubctl/csv.h"
+#include "base/csv.h"
 #include "hubctl/input.h"
 #include "hubctl/labels.h"
 #include "hubctl/limits.h"

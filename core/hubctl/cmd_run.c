@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_place.h"
 #include "hubctl/commands.h"
 #include "hubctl/follow.h"
 #include "hubctl/human.h"
@@ -90,7 +91,7 @@ static int attach_file(struct app *app, const char *text, struct json_object *in
         return app_usage(app, "--file needs NAME=PATH or NAME=URL, not '%s'", text);
     }
     if (is_url(path)) {
-        return input_put(input, place, reference_new("url", path), &error) < 0
+        return json_place_put(input, place, reference_new("url", path), &error) < 0
                    ? app_fail_with(app, &error)
                    : EXITS_OK;
     }
@@ -104,7 +105,8 @@ static int attach_file(struct app *app, const char *text, struct json_object *in
     }
     struct json_object *reference = reference_new("artifact", id);
     json_object_put(artifact);
-    return input_put(input, place, reference, &error) < 0 ? app_fail_with(app, &error) : EXITS_OK;
+    return json_place_put(input, place, reference, &error) < 0 ? app_fail_with(app, &error)
+                                                               : EXITS_OK;
 }
 
 static int attach_files(struct app *app, const struct options *options, struct json_object *input)

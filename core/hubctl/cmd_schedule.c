@@ -106,9 +106,13 @@ static void add_row(struct table *table, struct json_object *schedule)
     table_cell(table, STYLE_DIM, text_member(schedule, "time_zone"));
     add_time(table, next_of(schedule, 0));
     add_relative(table, next_of(schedule, 0));
-    struct json_object *flow;
-    bool is_flow = template && json_get_object(template, "flow", &flow);
-    table_cell(table, STYLE_PLAIN, is_flow ? STR("(flow)") : text_member(template, "type"));
+    struct json_object *whole;
+    bool is_flow = template && json_get_object(template, "flow", &whole);
+    bool is_batch = template && json_get_object(template, "batch", &whole);
+    table_cell(table, STYLE_PLAIN,
+               is_flow    ? STR("(flow)")
+               : is_batch ? STR("(batch)")
+                          : text_member(template, "type"));
     buf_append_i64(table_cell_begin(table, unfinished > 0 ? STYLE_PLAIN : STYLE_DIM), unfinished);
 }
 
@@ -231,30 +235,30 @@ static int make_template(struct app *app, const struct options *options,
     return EXITS_OK;
 }
 
-/* --flow: the whole of what POST /v1/flows takes. */
-static int make_flow(struct app *app, const struct options *options,
-                     struct json_object **ret_template)
+/* --flow, --batch: all of it in a file. */
+static int make_whole(struct app *app, const struct options *options, const char *what,
+                      struct json_object **ret_template)
 {
     static const char *const OF_A_JOB[] = {"input", "set", "queue", "account"};
-    struct json_object *flow;
+    struct json_object *whole;
     struct hub_error error;
     struct buf text;
 
     for (size_t i = 0; i < sizeof OF_A_JOB / sizeof OF_A_JOB[0]; i++) {
         if (options_has(options, OF_A_JOB[i])) {
-            return app_usage(app, "--%s is for a job, not for a flow", OF_A_JOB[i]);
+            return app_usage(app, "--%s is for a job, not for a %s", OF_A_JOB[i], what);
         }
     }
     buf_init(&text, SPEC_MAX);
-    int err = file_read(options_get(options, "flow"), &text, &error);
+    int err = file_read(options_get(options, what), &text, &error);
     int code = err < 0 ? app_fail(app, EXITS_LOCAL, "%s", error.detail) : EXITS_OK;
-    if (err == 0 && input_read_object(buf_view(&text), "--flow", &flow, &error) < 0) {
-        code = app_usage(app, "%s", error.detail);
+    if (err == 0 && input_read_object(buf_view(&text), what, &whole, &error) < 0) {
+        code = app_usage(app, "--%s: %s", what, error.detail);
     }
     buf_release(&text);
     if (code == EXITS_OK) {
         *ret_template = must(json_object_new_object());
-        must_ok(json_object_object_add(*ret_template, "flow", flow));
+        must_ok(json_object_object_add(*ret_template, what, whole));
     }
     return code;
 }
@@ -268,14 +272,19 @@ static int make_schedule(struct app *app, const struct options *options,
     int64_t limit = 0;
     int code;
 
-    bool has_flow = options_get(options, "flow") != NULL;
-    if ((options_get(options, "type") != NULL) == has_flow) {
-        code = app_usage(app, "say what to do: --type CONNECTOR.OPERATION or --flow FILE");
+    const char *whole = options_has(options, "flow")    ? "flow"
+                        : options_has(options, "batch") ? "batch"
+                                                        : NULL;
+    int said =
+        options_has(options, "type") + options_has(options, "flow") + options_has(options, "batch");
+    if (said != 1) {
+        code = app_usage(app, "say what to do: --type CONNECTOR.OPERATION or --flow FILE or "
+                              "--batch FILE");
     } else if (options_i64(options, "misfire-limit", 1, 1000, &limit, &error) < 0) {
         code = app_usage(app, "%s", error.detail);
     } else {
-        code =
-            has_flow ? make_flow(app, options, &template) : make_template(app, options, &template);
+        code = whole != NULL ? make_whole(app, options, whole, &template)
+                             : make_template(app, options, &template);
     }
     if (code != EXITS_OK) {
         json_object_put(schedule);
@@ -480,6 +489,7 @@ static const struct option set_options[] = {
     {"at", 0, "TIME", "in place of --cron: once, RFC 3339", WORD_ANY},
     {"type", 't', "TYPE", "job type", WORD_JOB_TYPE},
     {"flow", 0, "FILE", "in place of a job: a flow, as `flow run` takes it", WORD_FILE},
+    {"batch", 0, "FILE", "or a batch: its source and its settings, as JSON", WORD_FILE},
     {"input", 'i', "JSON", "input of the job", WORD_ANY},
     {"set", 's', "PLACE=VALUE", "one member of the input; may be repeated", WORD_ANY},
     {"queue", 0, "NAME", "queue of the job", WORD_QUEUE},
@@ -502,7 +512,11 @@ static const struct command schedule_set = {
     .usage = "NAME --type TYPE (--cron …|--every …|--at …) [OPTIONS]",
     .about =
         "What is left out gets its default: this is the whole schedule. With the same times it "
-        "goes on where it was.",
+        "goes on where it was.\n\n"
+        "The file of --batch names where lines come from, and what holds for them: {\"source\": "
+        "{\"file\": \"mails.csv\"}, \"format\": \"csv\", \"map\": {\"email\": \"to\"}, \"type\": "
+        "\"email.send\"}. A file lies below hubd's batch_dir; {\"artifact\": \"ID\"} is another "
+        "source.",
     .options = set_options,
     .examples = "hubctl schedule set nightly --cron '30 2 * * MON-FRI' --zone Europe/Berlin \\\n"
                 "    --type email.send --input '{\"to\":[\"ops@example.com\"]}'\n"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "hubctl/csv.h"
+#include "base/csv.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

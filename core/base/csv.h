@@ -10,10 +10,10 @@
  * hubd rejects with these words, so that the others go on. A byte order mark is skipped; CRLF, LF
  * and a missing last line break are all right.
  *
- * Owner: the caller; `fd` stays theirs. Thread: [any].
+ * Owner: the caller; `fd` stays theirs. Thread: [any], one at a time; it blocks.
  */
-#ifndef HUB_HUBCTL_CSV_H
-#define HUB_HUBCTL_CSV_H
+#ifndef HUB_BASE_CSV_H
+#define HUB_BASE_CSV_H
 
 #include "base/buf.h"
 #include "base/error.h"
@@ -26,7 +26,7 @@ enum csv_type { CSV_TEXT, CSV_NUMBER, CSV_BOOL, CSV_JSON };
 /* A column and its place. */
 struct csv_map {
     struct str column;
-    struct str place; /* in the input: see input.h; of a label: its name */
+    struct str place; /* in the input: see json_place.h; of a label: its name */
     enum csv_type type;
     bool is_label;
 };
@@ -54,14 +54,18 @@ struct csv {
     const struct csv_map **by_column; /* NULL: by its name, or not at all */
 };
 
-/* HUB_ERR_BAD_REQUEST with a sentence for the user: no header, or a mapped column is not there. */
+/* HUB_ERR_BAD_REQUEST with a sentence for the user: no header, or a mapped column is not there;
+ * HUB_ERR_IO, HUB_ERR_NOMEM. */
 HUB_MUST_CHECK int csv_open(struct csv *self, int fd, char delimiter,
                             const struct csv_mapping *mapping, struct hub_error *error);
 void csv_release(struct csv *self);
 
-/* 1: a line was appended; 0: the end; HUB_ERR_BAD_REQUEST with the row's number; HUB_ERR_IO. */
+/* 1: a line was appended; 0: the end; HUB_ERR_BAD_REQUEST with the row's number; HUB_ERR_IO;
+ * HUB_ERR_NOMEM. */
 HUB_MUST_CHECK int csv_next(struct csv *self, struct buf *line, struct hub_error *error);
 
+/* Takes "PLACE" or "PLACE:TYPE" apart. */
+void csv_parse_place(struct str text, struct csv_map *map);
 /* "COLUMN=PLACE" or "COLUMN=PLACE:TYPE". HUB_ERR_BAD_REQUEST with a sentence. */
 HUB_MUST_CHECK int csv_parse_map(struct str text, struct csv_map *ret_map, struct hub_error *error);
 

@@ -1,8 +1,7 @@
-#include "hubctl/csv.h"
+#include "base/csv.h"
 
 #include "base/json.h"
-#include "hubctl/input.h"
-#include "hubctl/must.h"
+#include "base/json_place.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,14 +10,22 @@
 
 #define READ_SIZE ((size_t)64 * 1024)
 
+static int no_memory(struct hub_error *error)
+{
+    return hub_fail(error, HUB_ERR_NOMEM, "out of memory");
+}
+
 /* --- Bytes -------------------------------------------------------------------------------------*/
 
 /* More bytes into `raw`; false at the end. */
 static int fill(struct csv *self, struct hub_error *error)
 {
     ssize_t got;
-    char *room = must(buf_reserve(&self->raw, READ_SIZE));
+    char *room = buf_reserve(&self->raw, READ_SIZE);
 
+    if (!room) {
+        return no_memory(error);
+    }
     do {
         got = read(self->fd, room, READ_SIZE);
     } while (got < 0 && errno == EINTR);
@@ -125,7 +132,9 @@ static int read_row(struct csv *self, struct hub_error *error)
     buf_clear(&self->text);
     int err = split_row(self, row, error);
     buf_consume(&self->raw, len);
-    must_buf(&self->text);
+    if (err == 0 && buf_failed(&self->text)) {
+        err = no_memory(error);
+    }
     return err < 0 ? err : 1;
 }
 
@@ -186,10 +195,11 @@ int csv_open(struct csv *self, int fd, char delimiter, const struct csv_mapping 
     buf_init(&self->raw, BUF_NO_LIMIT);
     buf_init(&self->text, BUF_NO_LIMIT);
     buf_init(&self->header_text, BUF_NO_LIMIT);
-    self->ends = must(calloc(CSV_COLUMNS_MAX, sizeof *self->ends));
-    self->header_ends = must(calloc(CSV_COLUMNS_MAX, sizeof *self->header_ends));
-    self->by_column = must(calloc(CSV_COLUMNS_MAX, sizeof(struct csv_map *)));
-    int err = read_header(self, error);
+    self->ends = calloc(CSV_COLUMNS_MAX, sizeof *self->ends);
+    self->header_ends = calloc(CSV_COLUMNS_MAX, sizeof *self->header_ends);
+    self->by_column = calloc(CSV_COLUMNS_MAX, sizeof *self->by_column);
+    bool made = self->ends && self->header_ends && self->by_column;
+    int err = made ? read_header(self, error) : no_memory(error);
     if (err < 0) {
         csv_release(self);
     }
@@ -211,7 +221,7 @@ void csv_release(struct csv *self)
 
 static struct json_object *text_value(struct str text)
 {
-    return must(json_object_new_string_len(text.len > 0 ? text.ptr : "", (int)text.len));
+    return json_object_new_string_len(text.len > 0 ? text.ptr : "", (int)text.len);
 }
 
 /* What does not read as its type stays text: hubd's schema says what is wrong with it, and where.
@@ -223,7 +233,7 @@ static struct json_object *value_of(enum csv_type type, struct str text)
     if (type == CSV_BOOL) {
         bool yes = str_eq_nocase(text, STR("true")) || str_eq(text, STR("1"));
         bool no = str_eq_nocase(text, STR("false")) || str_eq(text, STR("0"));
-        return yes || no ? must(json_object_new_boolean(yes)) : text_value(text);
+        return yes || no ? json_object_new_boolean(yes) : text_value(text);
     }
     if (type == CSV_TEXT || json_read(text, JSON_DEPTH_MAX, &value, NULL, NULL) < 0) {
         return text_value(text);
@@ -241,29 +251,34 @@ static int add_field(struct csv *self, size_t i, struct json_object *input,
 {
     const struct csv_map *map = self->by_column[i];
     struct str text = field_of(&self->text, self->ends, i);
-    char *name;
 
     if (!map && self->mapping->count > 0) {
         return 0;
     }
     if (!map || map->is_label) {
         struct str place = map ? map->place : field_of(&self->header_text, self->header_ends, i);
-        name = must(strndup(place.len > 0 ? place.ptr : "", place.len));
-        must_ok(json_object_object_add(map ? labels : input, name, text_value(text)));
+        struct json_object *value = text_value(text);
+        char *name = strndup(place.len > 0 ? place.ptr : "", place.len);
+        bool added =
+            name && value && json_object_object_add(map ? labels : input, name, value) == 0;
+        if (!added) {
+            json_object_put(value);
+        }
         free(name);
-        return 0;
+        return added ? 0 : no_memory(error);
     }
     if (text.len == 0 && map->type != CSV_TEXT) {
         return 0; /* an empty cell is no number: the member is left out */
     }
-    return input_put(input, map->place, value_of(map->type, text), error);
+    struct json_object *value = value_of(map->type, text);
+    return value ? json_place_put(input, map->place, value, error) : no_memory(error);
 }
 
 static int append_line(struct csv *self, struct buf *line, struct hub_error *error)
 {
-    struct json_object *input = must(json_object_new_object());
-    struct json_object *labels = must(json_object_new_object());
-    int err = 0;
+    struct json_object *input = json_object_new_object();
+    struct json_object *labels = json_object_new_object();
+    int err = input && labels ? 0 : no_memory(error);
 
     for (size_t i = 0; i < self->count && err == 0; i++) {
         err = add_field(self, i, input, labels, error);
@@ -301,13 +316,15 @@ int csv_next(struct csv *self, struct buf *line, struct hub_error *error)
         return 1;
     }
     int err = append_line(self, line, error);
-    must_buf(line);
+    if (err == 0 && buf_failed(line)) {
+        err = no_memory(error);
+    }
     return err < 0 ? err : 1;
 }
 
 /* --- Maps --------------------------------------------------------------------------------------*/
 
-int csv_parse_map(struct str text, struct csv_map *ret_map, struct hub_error *error)
+void csv_parse_place(struct str text, struct csv_map *map)
 {
     static const struct {
         struct str name;
@@ -318,20 +335,26 @@ int csv_parse_map(struct str text, struct csv_map *ret_map, struct hub_error *er
         {STR_INIT(":bool"), CSV_BOOL},
         {STR_INIT(":json"), CSV_JSON},
     };
+
+    map->place = text;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (str_ends_with(text, types[i].name)) {
+            map->place.len -= types[i].name.len;
+            map->type = types[i].type;
+            return;
+        }
+    }
+}
+
+int csv_parse_map(struct str text, struct csv_map *ret_map, struct hub_error *error)
+{
     struct str place = text;
     struct csv_map map = {.column = str_split(&place, '=')};
 
     if (!place.ptr || place.len == 0 || map.column.len == 0) {
         return hub_fail(error, HUB_ERR_BAD_REQUEST, "'%.*s' is not COLUMN=PLACE", STR_ARG(text));
     }
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
-        if (str_ends_with(place, types[i].name)) {
-            place.len -= types[i].name.len;
-            map.type = types[i].type;
-            break;
-        }
-    }
-    map.place = place;
+    csv_parse_place(place, &map);
     *ret_map = map;
     return 0;
 }
