@@ -189,7 +189,7 @@ static void on_resume(void *context)
     struct intake *self = context;
 
     self->paused = false;
-    if (!self->feeding) {
+    if (!self->feeding && !self->working) {
         go_on(self);
     }
 }

@@ -160,7 +160,7 @@ static void begin_change(struct api_call *call, change_fn *fn, jobs_done_fn *don
 
 void api_job_cancel(struct api_call *call)
 {
-    begin_change(call, jobs_cancel, on_changed, "the job has ended, or what became of it is not known");
+    begin_change(call, jobs_cancel, on_changed, "the job is finished already, or what became of it is not known");
 }
 
 void api_job_retry(struct api_call *call)
