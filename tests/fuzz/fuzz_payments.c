@@ -42,7 +42,7 @@ static void try_order(const struct gateway *gateway, enum operation operation,
     struct call call;
     struct hub_error error;
     call_init(&call);
-    if (operation != OP_RECONCILE && operation != OP_WEBHOOK &&
+    if (operation != OP_RECONCILE && operation != OP_LIST && operation != OP_WEBHOOK &&
         order_read(&order, operation, json, STR("job"), STR("key"), &error) == 0 &&
         gateway->look(&account, &order, &call, &error) >= 0) {
         call_clear(&call);
